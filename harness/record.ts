@@ -1,0 +1,149 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf, UsageError } from '../core/errors.ts';
+
+/** `unknown` is not `met`: silence in the data must never read as success. */
+export type Outcome = 'met' | 'missed' | 'unknown';
+export type Verdict = { outcome: Outcome; observed: string };
+
+/**
+ * How a request ended, as the shopper saw it. The order is the order of charts and legends.
+ * `unavailable` is any other 503, `failed` any other answer that is neither success nor one of the named refusals;
+ * `dropped` was planned and never sent because too many requests were in flight.
+ */
+export const requestOutcomes = [
+  'ok',
+  'degraded',
+  'outOfStock',
+  'shed',
+  'limited',
+  'breakerOpen',
+  'timeout',
+  'unavailable',
+  'failed',
+  'reset',
+  'refused',
+  'dropped',
+] as const;
+export type RequestOutcome = (typeof requestOutcomes)[number];
+
+/** Times without a unit in words are milliseconds since the start of the first phase; spans and chart points may lie before 0. */
+export type RunRecord = {
+  version: 1;
+  scenario: { name: string; story: string; file: string };
+  run: {
+    id: string;
+    /** ISO 8601, the wall-clock time of millisecond 0. */
+    startedAt: string;
+    seed: number;
+    /** Mechanisms that were switched off in the mall. */
+    without: string[];
+    machine: { cpu: string; cores: number; memoryBytes: number; platform: string; node: string };
+    /** How long each step of the run took, in order: servers, mall, capacity, … */
+    steps: { title: string; tookMs: number }[];
+  };
+  outcome: Outcome;
+  /** One sentence: why the outcome is what it is. */
+  why: string;
+  /** What the closed-load probe found; absent where all rates are absolute. */
+  capacity?: { shoppersPerSecond: number; requestsPerSecond: number; connections: number; measuredMs: number };
+  mall: { replicas: Record<string, number> };
+  phases: {
+    name: string;
+    fromMs: number;
+    untilMs: number;
+    /** In the scenario's words, for instance `0.4x → 2.5x`. */
+    load: string;
+    shoppersPerSecondFrom: number;
+    shoppersPerSecondTo: number;
+  }[];
+  /** `wires` are the stretches of network it was applied to, such as `orders->inventory.2`. */
+  faults: { phase: string; sentence: string; wires: string[]; fromMs: number; untilMs: number }[];
+  /** In the order of the scenario; `phase` is null for what must hold always. */
+  verdicts: (Verdict & { phase: string | null; sentence: string })[];
+  /** One row per phase and route, and per outcome within. Latencies are *response* times: intended start to last byte. */
+  requests: RequestRow[];
+  /** One point per second and route. */
+  timeline: TimelinePoint[];
+  /** Per edge and second: calls wanted by the caller, calls its breaker refused, calls that failed. */
+  breakers: { edge: string; points: { atMs: number; calls: number; refused: number; failed: number }[] }[];
+  /** Per edge and second: how many calls each replica of the callee was picked for, from the clients' spans. */
+  picks: { edge: string; replicas: number[]; points: { atMs: number; picked: number[] }[] }[];
+  /** Per service and second: requests that its shedder judged, and those it turned away. */
+  shedding: { service: string; points: { atMs: number; judged: number; shed: number }[] }[];
+  generator: { planned: number; sent: number; dropped: number; lagMsP50: number; lagMsP99: number; lagMsMax: number; peakInFlight: number };
+  /** Spans that each process says it ended and handed over, against those received from it. */
+  spans: { instance: string; made: number; received: number }[];
+  /** Examples worth looking at: the slowest and the failed of each phase and route. */
+  traces: TraceExample[];
+};
+
+export type RequestRow = {
+  phase: string;
+  route: string;
+  outcome: RequestOutcome;
+  count: number;
+  /** Absent where nothing was answered (`refused`, `dropped`). */
+  latencyMs?: Percentiles;
+  /** HdrHistogram V2, compressed, base64, in microseconds: the whole distribution. */
+  histogram: string;
+};
+export type Percentiles = { p50: number; p90: number; p95: number; p99: number; p999: number; max: number };
+
+export type TimelinePoint = {
+  atMs: number;
+  route: string;
+  planned: number;
+  /** Requests of this second's arrivals by how they ended; absent means none. */
+  outcomes: Partial<Record<RequestOutcome, number>>;
+  /** Of the answers that were `ok` or `degraded`; absent where there were none. */
+  latencyMs?: { p50: number; p95: number; p99: number };
+};
+
+export type TraceExample = {
+  traceId: string;
+  phase: string;
+  route: string;
+  /** Why it is here: `slowest`, `failed`, `typical`. */
+  why: string;
+  outcome: RequestOutcome;
+  durationMs: number;
+  spans: SpanRecord[];
+};
+
+/** In order of start; `parentId` is null for the shopper's own span, which the load driver makes. */
+export type SpanRecord = {
+  spanId: string;
+  parentId: string | null;
+  /** Such as `orders.1`; `shopper` for the load driver. */
+  instance: string;
+  name: string;
+  kind: 'internal' | 'server' | 'client';
+  startMs: number;
+  durationMs: number;
+  failed: boolean;
+  attributes: Record<string, string | number | boolean>;
+  events: { name: string; atMs: number }[];
+};
+
+export async function writeRecord(folder: string, record: RunRecord): Promise<string> {
+  const file = join(folder, 'record.json');
+  await writeFile(file, `${JSON.stringify(record)}\n`);
+  return file;
+}
+
+/** Reads the record in a run's folder (or the file itself). Throws a `UsageError` for a folder without one, or one of another version. */
+export async function readRecord(path: string): Promise<RunRecord> {
+  const file = path.endsWith('.json') ? path : join(path, 'record.json');
+  const text = await readFile(file, 'utf8').catch((cause) => {
+    throw new UsageError(`Expected a run's folder or its record.json, got '${path}' (${messageOf(cause)})`, { cause });
+  });
+  let record: RunRecord;
+  try {
+    record = JSON.parse(text);
+  } catch (cause) {
+    throw new UsageError(`'${file}' is not a run record: ${messageOf(cause)}`, { cause });
+  }
+  if (record.version !== 1) throw new UsageError(`'${file}' is a record of version ${record.version}; this Stampede reads version 1`);
+  return record;
+}
