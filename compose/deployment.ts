@@ -17,4 +17,6 @@ export type Deployment = {
   replicas: readonly Replica[];
   /** The database itself, past every proxy, for the audit at the end. */
   mysql: { host: string; port: number; user: string; password: string };
+  /** First part of every schema, `mall` for `mall_orders`. */
+  namespace: string;
 };

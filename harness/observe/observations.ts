@@ -1,0 +1,68 @@
+import type { Histogram } from 'hdr-histogram-js';
+import type { Edge, Route, Service } from '../../system/topology.ts';
+import type { RequestOutcome } from '../record.ts';
+
+/** A stretch of the run, in milliseconds of the run's own time. */
+export type Window = { fromMs: number; untilMs: number };
+
+/** What was seen from outside in one window: a phase, or the whole timeline. Expectations are judged against it and nothing else. */
+export type Observations = {
+  window: Window;
+  /** Requests whose intended start lies in the window. */
+  requests: (route: Route, window?: Window) => Answers;
+  /** How late the load generator itself was, and how much of its plan it could not send. */
+  generator: (window?: Window) => { lagMsP99: number; planned: number; dropped: number };
+  calls: (edge: Edge, window?: Window) => Calls;
+  /** One point a second, from the service's own counters, all its replicas together. */
+  shedding: (service: Service, window?: Window) => SheddingPoint[];
+  /** Calls per replica of the callee, counted twice: from the callers' spans, and from their pick counters. */
+  picks: (edge: Edge) => { bySpan: ReadonlyMap<number, number>; byCounter: ReadonlyMap<number, number> };
+  traces: (route: Route) => TraceFindings;
+  /** Processes that sent fewer spans than they made, with the difference. Judged once, at the end. */
+  lostSpans: () => { instance: string; lost: number }[];
+  /** What the database says at the end; undefined when it could not be read. */
+  audit: Audit | undefined;
+  /** The same kind of observations for another phase of this run. Throws for a phase that does not exist. */
+  phase: (name: string) => Observations;
+};
+
+export type Answers = {
+  count: number;
+  byOutcome: Partial<Record<RequestOutcome, number>>;
+  /** Response times in microseconds of answers that served the shopper: `ok` and `degraded`. */
+  served: Histogram;
+};
+export type Calls = {
+  count: number;
+  failed: number;
+  /** Calls that the caller's own breaker refused to send. */
+  refused: number;
+  firstRefusalMs?: number;
+  lastRefusalMs?: number;
+  /** Calls that were sent after the last refusal. */
+  sentSinceLastRefusal: number;
+};
+export type SheddingPoint = { atMs: number; judged: number; shed: number };
+export type TraceFindings = {
+  /** Kept traces of answered requests that began in the window. */
+  looked: number;
+  whole: number;
+  /** Up to three trace ids with what is wrong with them. */
+  broken: string[];
+  /** How many of them went through these services in this order (others may lie between), and up to three that did not. */
+  through: (services: readonly Service[]) => { passed: number; strayed: string[] };
+};
+export type Audit = {
+  /** Pieces: on the shelf before the first shopper and now, held by orders in the inventory's books, and in paid orders. */
+  products: { product: string; seeded: number; available: number; reserved: number; paid: number }[];
+  /** Orders that a shopper was told about and the database does not know, by order id. */
+  missingOrders: string[];
+  acknowledged: number;
+  paidOrders: number;
+  /** Orders with status PAID that have no payment, or one of another amount. */
+  paidWithoutPayment: string[];
+  /** Payments without a PAID order, and orders or idempotency keys that were charged twice. */
+  chargedWrongly: string[];
+  /** Orders that are neither PAID nor CANCELLED when the run ends. */
+  unsettled: number;
+};

@@ -1,0 +1,160 @@
+import { type Fault, sentenceOf as faultSentence } from '../chaos/faults.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
+import { type Duration, toMs, toRatePerSecond } from '../core/units.ts';
+import { defaultReplicas, endsOf, isService, type Route, routeNames, type Service, services } from '../system/topology.ts';
+import { checkEdge, type Expectation, requestsFor } from './expect.ts';
+import { sentenceOf as loadSentence, ratesOf, type Shoppers } from './load.ts';
+import type { Phase, Scenario } from './scenario.ts';
+
+/** A scenario that was checked: every name exists, every duration and rate is a number, and everything fits its phase. */
+export type Plan = {
+  scenario: Scenario;
+  replicas: Record<Service, number>;
+  phases: PlannedPhase[];
+  lastsMs: number;
+  /** Some rate is a multiple of the capacity, so the run begins with a probe. */
+  needsCapacity: boolean;
+};
+export type PlannedPhase = { phase: Phase; fromMs: number; lastsMs: number };
+
+/** Checks a scenario and starts nothing. Throws a `UsageError` that names the phase and what is wrong with it. */
+export function planRun(scenario: Scenario): Plan {
+  const replicas = { ...defaultReplicas, ...scenario.mall.replicas };
+  for (const [service, count] of Object.entries(replicas)) {
+    if (!isService(service)) refuse(`Expected a service (${services.join(', ')}) in 'replicas', got '${service}'`);
+    if (!Number.isInteger(count) || count < 1) refuse(`Expected a whole number of ${service} replicas from 1, got ${count}`);
+  }
+  for (const [product, pieces] of Object.entries(scenario.mall.stock ?? {})) {
+    if (!Number.isInteger(pieces) || pieces < 0) refuse(`Expected a whole number of pieces of '${product}', got ${pieces}`);
+  }
+  checkShoppers(scenario.shoppers);
+  if (scenario.timeline.length === 0) refuse(`Scenario '${scenario.name}' has no phases`);
+
+  let fromMs = 0;
+  const phases = scenario.timeline.map((phase): PlannedPhase => {
+    const planned = { phase, fromMs, lastsMs: within(phase.name, () => toMs(phase.lasts)) };
+    fromMs += planned.lastsMs;
+    return planned;
+  });
+  const names = phases.map(({ phase }) => phase.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) refuse(`Two phases are called '${twice}'`);
+
+  for (const planned of phases) within(planned.phase.name, () => checkPhase({ planned, names, replicas, shoppers: scenario.shoppers }));
+  for (const expectation of scenario.always ?? []) checkExpectation({ expectation, names, replicas });
+  const needsCapacity = phases.some(({ phase }) => [ratesOf(phase.load).from, ratesOf(phase.load).to].some((rate) => rate.endsWith('x')));
+  return { scenario, replicas, phases, lastsMs: fromMs, needsCapacity };
+}
+
+/** How many requests of each route one shopper makes on average: all browse, some go on to view, some of those check out. */
+export function requestsPerShopper(shoppers: Shoppers): Record<Route, number> {
+  const all = shoppers.browse + shoppers.view + shoppers.checkout;
+  return { browse: 1, view: (shoppers.view + shoppers.checkout) / all, checkout: shoppers.checkout / all };
+}
+
+/** The plan as a story, for `plan` on the command line. */
+export function describePlan({ scenario, replicas, phases, lastsMs, needsCapacity }: Plan): string {
+  const mall = Object.entries(replicas).map(([service, count]) => `${count} ${service}`);
+  const lines = [`${scenario.name}: ${scenario.story}`, '', `mall      ${mall.join(', ')}`];
+  if (needsCapacity) lines.push("capacity  probed at the start; rates such as '0.5x' are multiples of it");
+  for (const { phase } of phases) {
+    lines.push(
+      '',
+      `${phase.name} (${phase.lasts}, ${loadSentence(phase.load)})${phase.otherwise === 'stop' ? ' - the run stops if this is not met' : ''}`,
+    );
+    for (const fault of phase.faults ?? []) lines.push(`  ! ${faultSentence(fault)}${timesOf(fault)}`);
+    for (const { sentence } of phase.expect) lines.push(`  - ${sentence}`);
+  }
+  lines.push('', 'always', ...(scenario.always ?? []).map(({ sentence }) => `  - ${sentence}`));
+  return [...lines, '', `lasts ${lastsMs / 1_000} s, and the time to set up`].join('\n');
+}
+
+type PhaseContext = { planned: PlannedPhase; names: readonly string[]; replicas: Record<Service, number>; shoppers: Shoppers };
+
+function checkPhase({ planned: { phase, lastsMs }, names, replicas, shoppers }: PhaseContext): void {
+  const { from, to } = ratesOf(phase.load);
+  for (const rate of [from, to]) if (toRatePerSecond(rate, 1) <= 0) refuse(`Expected a rate above 0, got '${rate}'`);
+  for (const fault of phase.faults ?? []) checkFault(fault, { lastsMs, lasts: phase.lasts, replicas });
+  for (const expectation of phase.expect) {
+    checkExpectation({ expectation, names, replicas });
+    const { percentile, withinMs = 0, sentence } = expectation;
+    if (withinMs > lastsMs) refuse(`'${sentence}' does not fit into its ${phase.lasts}`);
+    if (percentile === undefined) continue;
+    if (percentile.fromMs >= lastsMs) refuse(`'${sentence}' begins after its ${phase.lasts} are over`);
+    if (from.endsWith('x') || to.endsWith('x')) continue;
+    const rateAt = (ms: number) => toRatePerSecond(from) + ((toRatePerSecond(to) - toRatePerSecond(from)) * ms) / lastsMs;
+    const arrivals = ((rateAt(percentile.fromMs) + rateAt(lastsMs)) / 2) * ((lastsMs - percentile.fromMs) / 1_000);
+    const requests = Math.floor(arrivals * requestsPerShopper(shoppers)[percentile.route]);
+    const needed = requestsFor(percentile.quantile);
+    if (requests < needed) refuse(`'${sentence}' needs ${needed} ${percentile.route} requests, the load gives about ${requests}`);
+  }
+}
+
+function checkFault(
+  fault: Fault,
+  { lastsMs, lasts, replicas }: { lastsMs: number; lasts: Duration; replicas: Record<Service, number> },
+): void {
+  checkEdge(fault.edge);
+  const { callee } = endsOf(fault.edge);
+  if (fault.replica !== undefined) {
+    if (!isService(callee)) refuse(`'${fault.edge}' has no replicas, so a fault cannot pick replica ${fault.replica}`);
+    else checkReplica(callee, fault.replica, replicas);
+  }
+  if (fault.kind === 'slow') [fault.by, fault.jitter ?? '0ms'].map((text) => toMs(text as Duration));
+  if (fault.kind === 'silent' && fault.closesAfter !== undefined) toMs(fault.closesAfter);
+  if (fault.kind === 'throttle' && !(fault.kilobytesPerSecond > 0))
+    refuse(`Expected a throttle above 0 KB/s, got ${fault.kilobytesPerSecond}`);
+  const startMs = toMs(fault.from ?? '0ms');
+  const endMs = fault.lasts === undefined ? lastsMs : startMs + toMs(fault.lasts);
+  if (startMs >= lastsMs || endMs > lastsMs)
+    refuse(`The fault '${faultSentence(fault)}' ends at ${endMs} ms, outside the phase's ${lasts}`);
+}
+
+function checkExpectation({
+  expectation,
+  names,
+  replicas,
+}: {
+  expectation: Expectation;
+  names: readonly string[];
+  replicas: Record<Service, number>;
+}) {
+  const { comparesWith, replica } = expectation;
+  if (comparesWith !== undefined && !names.includes(comparesWith)) {
+    refuse(`'${expectation.sentence}' compares with a phase that does not exist; there are ${names.join(', ')}`);
+  }
+  if (replica !== undefined) checkReplica(replica.service, replica.replica, replicas);
+}
+
+function checkReplica(service: Service, replica: number, replicas: Record<Service, number>): void {
+  if (!Number.isInteger(replica) || replica < 1 || replica > replicas[service]) {
+    refuse(`There is no replica ${replica} of ${service}; it has ${replicas[service]}, numbered from 1`);
+  }
+}
+
+function checkShoppers(shoppers: Shoppers): void {
+  for (const route of routeNames) {
+    if (!(shoppers[route] >= 0)) refuse(`Expected a number of shoppers from 0 who ${route}, got ${shoppers[route]}`);
+  }
+  if (routeNames.every((route) => shoppers[route] === 0)) refuse('Expected some shoppers, got none on any route');
+  const stray = Object.keys(shoppers).find((name) => name !== 'wanted' && !(routeNames as string[]).includes(name));
+  if (stray !== undefined) refuse(`Expected shoppers on the routes ${routeNames.join(', ')}, got '${stray}'`);
+  const share = shoppers.wanted?.share ?? 0;
+  if (!(share >= 0 && share <= 1))
+    refuse(`Expected the share of shoppers who want '${shoppers.wanted?.product}' to be from 0 to 1, got ${share}`);
+}
+
+const timesOf = ({ from, lasts }: Fault) => `${from === undefined ? '' : `, from ${from}`}${lasts === undefined ? '' : `, for ${lasts}`}`;
+
+/** Runs a check so that what it complains about names the phase. */
+function within<T>(phase: string, check: () => T): T {
+  try {
+    return check();
+  } catch (thrown) {
+    throw new UsageError(`Phase '${phase}': ${messageOf(thrown)}`, { cause: thrown });
+  }
+}
+
+function refuse(sentence: string): never {
+  throw new UsageError(sentence);
+}

@@ -1,0 +1,35 @@
+import type { Fault } from '../chaos/faults.ts';
+import type { Duration } from '../core/units.ts';
+import type { Service } from '../system/topology.ts';
+import type { Expectation } from './expect.ts';
+import type { Load, Shoppers } from './load.ts';
+
+/** A stretch of the timeline with one load, its faults and its expectations. */
+export type Phase = {
+  name: string;
+  lasts: Duration;
+  load: Load;
+  faults?: readonly Fault[];
+  expect: readonly Expectation[];
+  /** `stop` makes the phase a precondition: when it is not met the run ends there and is inconclusive, not failed. */
+  otherwise?: 'stop';
+};
+
+/** How the mall is set up: replicas where they differ from the topology's defaults, pieces in stock where they matter. */
+export type Shape = { replicas?: Partial<Record<Service, number>>; stock?: Record<string, number> };
+
+export type Scenario = {
+  name: string;
+  story: string;
+  mall: Shape;
+  shoppers: Shoppers;
+  timeline: readonly Phase[];
+  /** Expectations of the run as a whole. */
+  always?: readonly Expectation[];
+};
+
+/** `phase('rush', { lasts: '25s', load: ramp('0.4x', '2x'), faults: [...], expect: [...] })` */
+export const phase = (name: string, rest: Omit<Phase, 'name'>): Phase => ({ name, ...rest });
+
+/** One story, told phase by phase; a file in `scenarios/` exports it as its default. It is a plain value: `plan` checks it, `run` runs it. */
+export const scenario = (name: string, rest: Omit<Scenario, 'name'>): Scenario => ({ name, ...rest });

@@ -1,0 +1,225 @@
+import { build } from 'hdr-histogram-js';
+import { expect, test } from 'vitest';
+import { balance, breaker, errors, latency, orders, requestsFor, shedding, stock, traces } from '../../../harness/expect.ts';
+import type { Audit, Calls, Observations, SheddingPoint } from '../../../harness/observe/observations.ts';
+import type { RequestOutcome } from '../../../harness/record.ts';
+
+const window = { fromMs: 10_000, untilMs: 30_000 };
+const audit: Audit = {
+  products: [{ product: 'sku-1', seeded: 500, available: 100, reserved: 400, paid: 400 }],
+  missingOrders: [],
+  acknowledged: 400,
+  paidOrders: 400,
+  paidWithoutPayment: [],
+  chargedWrongly: [],
+  unsettled: 0,
+};
+
+/** Observations in which nothing happened but what a test says. */
+function seen(facts: {
+  servedMs?: readonly number[];
+  byOutcome?: Partial<Record<RequestOutcome, number>>;
+  lagMsP99?: number;
+  dropped?: number;
+  calls?: Partial<Calls>;
+  refusedBefore?: number;
+  shedding?: SheddingPoint[];
+  bySpan?: [number, number][];
+  byCounter?: [number, number][];
+  looked?: number;
+  whole?: number;
+  lost?: { instance: string; lost: number }[];
+  audit?: Audit | undefined;
+  calm?: Observations;
+}): Observations {
+  const served = build({ numberOfSignificantValueDigits: 3 });
+  for (const ms of facts.servedMs ?? []) served.recordValue(ms * 1_000);
+  const byOutcome = facts.byOutcome ?? { ok: served.totalCount };
+  const count = Object.values(byOutcome).reduce((sum, number) => sum + number, 0);
+  return {
+    window,
+    requests: () => ({ count, byOutcome, served }),
+    generator: () => ({ lagMsP99: facts.lagMsP99 ?? 0, planned: count, dropped: facts.dropped ?? 0 }),
+    calls: (_edge, within) => ({
+      count: 0,
+      failed: 0,
+      sentSinceLastRefusal: 0,
+      ...facts.calls,
+      refused: (facts.calls?.refused ?? 0) + (within?.fromMs === 0 ? (facts.refusedBefore ?? 0) : 0),
+    }),
+    shedding: (_service, within = window) => (facts.shedding ?? []).filter(({ atMs }) => atMs >= within.fromMs && atMs < within.untilMs),
+    picks: () => ({ bySpan: new Map(facts.bySpan), byCounter: new Map(facts.byCounter) }),
+    traces: () => ({
+      looked: facts.looked ?? 0,
+      whole: facts.whole ?? 0,
+      broken: [],
+      through: () => ({ passed: facts.whole ?? 0, strayed: [] }),
+    }),
+    lostSpans: () => facts.lost ?? [],
+    audit: facts.audit,
+    phase: () => facts.calm ?? seen({}),
+  };
+}
+
+const times = (count: number, ms: number) => Array.from({ length: count }, () => ms);
+
+test.each([
+  [0.5, 20],
+  [0.95, 200],
+  [0.99, 1_000],
+])('the %f quantile needs %i requests', (quantile, needed) => {
+  expect(requestsFor(quantile)).toBe(needed);
+});
+
+test('a percentile is judged when there are enough requests, and unknown when there are not', () => {
+  const claim = latency('checkout').p95.below('250ms');
+  expect(claim.judge(seen({ servedMs: times(200, 100) })).outcome).toBe('met');
+  expect(claim.judge(seen({ servedMs: times(200, 300) })).outcome).toBe('missed');
+  expect(claim.judge(seen({ servedMs: times(199, 100) }))).toEqual({
+    outcome: 'unknown',
+    observed: '199 served requests, 200 are needed for this percentile',
+  });
+});
+
+test('a load generator that was late or left shoppers out makes a percentile unknown, never met', () => {
+  const claim = latency('checkout').p95.below('250ms');
+  expect(claim.judge(seen({ servedMs: times(200, 100), lagMsP99: 60 })).outcome).toBe('unknown');
+  expect(claim.judge(seen({ servedMs: times(200, 100), dropped: 1 })).outcome).toBe('unknown');
+});
+
+test('a percentile is compared with the same one of another phase', () => {
+  const claim = latency('checkout').p95.within(1.5, 'before');
+  const calm = seen({ servedMs: times(200, 100) });
+  expect(claim.judge(seen({ servedMs: times(200, 149), calm })).outcome).toBe('met');
+  expect(claim.judge(seen({ servedMs: times(200, 160), calm })).outcome).toBe('missed');
+  expect(claim.judge(seen({ servedMs: times(200, 100), calm: seen({}) })).observed).toMatch(/^in 'before'/);
+});
+
+test('sold out is an answer, every refusal is an error', () => {
+  const claim = errors('checkout').below('1%');
+  expect(claim.judge(seen({ byOutcome: { ok: 50, outOfStock: 50 } })).outcome).toBe('met');
+  const shed = claim.judge(seen({ byOutcome: { ok: 99, shed: 1 } }));
+  expect(shed).toEqual({ outcome: 'missed', observed: '1.00% of 100 (1 shed)' });
+  expect(claim.judge(seen({})).outcome).toBe('unknown');
+});
+
+test('a breaker opens with its first refusal, in time or too late', () => {
+  const claim = breaker('orders->payment').opens({ within: '5s' });
+  expect(claim.judge(seen({ calls: { count: 10, refused: 1, firstRefusalMs: 14_000 } })).outcome).toBe('met');
+  expect(claim.judge(seen({ calls: { count: 10, refused: 1, firstRefusalMs: 16_000 } })).outcome).toBe('missed');
+  expect(claim.judge(seen({ calls: { count: 10 } })).outcome).toBe('missed');
+  expect(claim.judge(seen({})).outcome).toBe('unknown');
+});
+
+test('a breaker closes when it once refused and then lets calls through', () => {
+  const claim = breaker('orders->payment').closes({ within: '5s' });
+  expect(claim.judge(seen({ calls: { count: 10 }, refusedBefore: 3 })).outcome).toBe('met');
+  expect(claim.judge(seen({ calls: { count: 10, refused: 2, lastRefusalMs: 12_000, sentSinceLastRefusal: 8 } })).outcome).toBe('met');
+  expect(claim.judge(seen({ calls: { count: 10, refused: 2, lastRefusalMs: 12_000 } })).outcome).toBe('unknown');
+  expect(claim.judge(seen({ calls: { count: 10, refused: 2, lastRefusalMs: 16_000, sentSinceLastRefusal: 8 } })).outcome).toBe('missed');
+  expect(claim.judge(seen({ calls: { count: 10 } })).observed).toBe('it never opened, so it could not close');
+});
+
+test('shedding is a share of what was judged, and stops when nothing is shed any more', () => {
+  const point = (atMs: number, shed: number): SheddingPoint => ({ atMs, judged: 100, shed });
+  const between = shedding('gateway').between('5%', '60%');
+  expect(between.judge(seen({ shedding: [point(10_000, 10)] })).outcome).toBe('met');
+  expect(between.judge(seen({ shedding: [point(10_000, 4)] })).outcome).toBe('missed');
+  expect(between.judge(seen({ shedding: [point(10_000, 61)] })).outcome).toBe('missed');
+  expect(between.judge(seen({})).outcome).toBe('unknown');
+
+  const stops = shedding('gateway').stops({ within: '5s' });
+  expect(stops.judge(seen({ shedding: [point(14_000, 10), point(16_000, 0)] })).outcome).toBe('met');
+  expect(stops.judge(seen({ shedding: [point(14_000, 10), point(16_000, 1)] })).outcome).toBe('missed');
+  expect(stops.judge(seen({ shedding: [point(14_000, 0), point(16_000, 0)] })).outcome).toBe('unknown');
+});
+
+test('shedding of no share at all is missed even where 0% is allowed', () => {
+  const claim = shedding('gateway').between('0%', '60%');
+  expect(claim.judge(seen({ shedding: [{ atMs: 10_000, judged: 100, shed: 0 }] })).outcome).toBe('missed');
+});
+
+test('a replica is avoided when spans and pick counter both say so', () => {
+  const claim = balance('orders->inventory').avoids(2, { below: '15%' });
+  const judged = (bySpan: [number, number][], byCounter: [number, number][]) => claim.judge(seen({ bySpan, byCounter })).outcome;
+  expect(
+    judged(
+      [
+        [1, 45],
+        [2, 10],
+        [3, 45],
+      ],
+      [
+        [1, 44],
+        [2, 11],
+        [3, 45],
+      ],
+    ),
+  ).toBe('met');
+  expect(
+    judged(
+      [
+        [1, 33],
+        [2, 33],
+        [3, 34],
+      ],
+      [
+        [1, 33],
+        [2, 33],
+        [3, 34],
+      ],
+    ),
+  ).toBe('missed');
+  expect(
+    judged(
+      [
+        [1, 45],
+        [2, 10],
+        [3, 45],
+      ],
+      [
+        [1, 33],
+        [2, 33],
+        [3, 34],
+      ],
+    ),
+  ).toBe('unknown');
+  expect(judged([], [[1, 1]])).toBe('unknown');
+});
+
+test('traces are complete or not, and unknown when the spans were lost on the way', () => {
+  const claim = traces('checkout').complete('99%');
+  expect(claim.judge(seen({ looked: 100, whole: 99 })).outcome).toBe('met');
+  expect(claim.judge(seen({ looked: 100, whole: 98 })).outcome).toBe('missed');
+  expect(claim.judge(seen({ looked: 100, whole: 98, lost: [{ instance: 'orders.1', lost: 5 }] })).outcome).toBe('unknown');
+  expect(claim.judge(seen({})).outcome).toBe('unknown');
+});
+
+test.each<[string, Partial<Audit>, () => { judge: (facts: Observations) => { outcome: string } }]>([
+  ['oversold', { products: [{ product: 'sku-1', seeded: 500, available: -1, reserved: 501, paid: 501 }] }, stock.neverOversold],
+  [
+    'gone without an order',
+    { products: [{ product: 'sku-1', seeded: 500, available: 99, reserved: 400, paid: 400 }] },
+    stock.neverOversold,
+  ],
+  [
+    'paid for more than was reserved',
+    { products: [{ product: 'sku-1', seeded: 500, available: 100, reserved: 400, paid: 401 }] },
+    stock.neverOversold,
+  ],
+  ['lost an order', { missingOrders: ['a'] }, orders.neverLost],
+  ['paid without payment', { paidWithoutPayment: ['a'] }, orders.chargedOnce],
+  ['charged a cancelled order', { chargedWrongly: ['a'] }, orders.chargedOnce],
+  ['open at the end', { unsettled: 1 }, orders.settled],
+])('books that are %s are missed, good ones are met, unread ones unknown', (_name, wrong, expectation) => {
+  expect(expectation().judge(seen({ audit })).outcome).toBe('met');
+  expect(expectation().judge(seen({ audit: { ...audit, ...wrong } })).outcome).toBe('missed');
+  expect(expectation().judge(seen({ audit: undefined })).outcome).toBe('unknown');
+});
+
+test('names that the mall does not have are refused when a scenario is read', () => {
+  expect(() => latency('chekout' as 'checkout')).toThrow("Expected a route (browse, view, checkout), got 'chekout'");
+  expect(() => breaker('user->payment' as 'orders->payment')).toThrow("got 'user->payment'");
+  expect(() => shedding('shop' as 'gateway')).toThrow("got 'shop'");
+  expect(() => balance('orders->mysql')).toThrow('an edge to a service that has replicas');
+});
