@@ -1,0 +1,33 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf, UsageError } from '../core/errors.ts';
+
+/** A run's logs and record need about this much; a disk that is nearly full is found out before anything is started. */
+const roomBytes = 16 * 1024 * 1024;
+
+/** Makes `<runs>/<name>-<time>/logs` and checks that it can be written to. Throws a `UsageError` for a folder that is read-only or full. */
+export async function openRunFolder({
+  runs,
+  name,
+  at,
+  need = roomBytes,
+}: {
+  runs: string;
+  name: string;
+  at: Date;
+  need?: number;
+}): Promise<string> {
+  const folder = join(runs, `${name}-${at.toISOString().slice(0, 23).replaceAll(/[:.]/g, '-').replace('T', '_')}`);
+  const trial = join(folder, '.room');
+  try {
+    await mkdir(join(folder, 'logs'), { recursive: true });
+    await writeFile(trial, Buffer.alloc(need));
+  } catch (cause) {
+    await rm(folder, { recursive: true, force: true }).catch(() => {
+      // What cannot be written to cannot be cleaned up either; the sentence below says why.
+    });
+    throw new UsageError(`Cannot write a run's logs and report to '${runs}': ${messageOf(cause)}`, { cause });
+  }
+  await rm(trial, { force: true });
+  return folder;
+}
