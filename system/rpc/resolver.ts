@@ -1,0 +1,130 @@
+import { experimental } from '@grpc/grpc-js';
+import type { Etcd3 } from 'etcd3';
+import type { Random } from '../../core/random.ts';
+import { type Replicas, watchReplicas } from './discovery.ts';
+
+/** How a channel chooses among the replicas it found; balancer.ts holds both. */
+export type BalancingPolicy = 'p2c_ewma' | 'round_robin_counted';
+
+/** A replica as it is found in etcd. `address` is the one it registered; `dialled` differs where a proxy stands in between. */
+export type Peer = { service: string; instance: string; address: string; dialled: string };
+
+export type Directory = {
+  /** Who answers at a dialled address (`host:port`), also for a while after it left etcd. */
+  peer(dialled: string): Peer | undefined;
+  /** Its name, such as `inventory.2`: for spans, with the address that grpc-js reports as the peer of a call. */
+  peerInstance(dialled: string): string | undefined;
+};
+
+export type ResolverEvent =
+  | { kind: 'endpoints'; service: string; peers: Peer[] }
+  /** etcd cannot be read; the last known endpoints stay in use. */
+  | { kind: 'stale'; service: string; cause: unknown };
+
+/**
+ * Makes `etcd:///<service>` a target that grpc-js can dial: the replicas under `<namespace>/<service>/`, kept up to date by a watch.
+ * `addresses` maps a registered address to the one to dial. Until etcd has answered once, calls wait; when it answers that there is no
+ * replica, they fail with UNAVAILABLE. Call it once per process, before the first channel.
+ */
+export function registerEtcdResolver({
+  etcd,
+  namespace,
+  addresses,
+  policy,
+  random,
+  onEvent = () => {},
+}: {
+  etcd: Etcd3;
+  namespace: string;
+  addresses: Readonly<Record<string, string>>;
+  policy: BalancingPolicy;
+  random: Random;
+  onEvent?: (event: ResolverEvent) => void;
+}): Directory {
+  const keys = etcd.namespace(`${namespace}/`);
+  const directory = createDirectory();
+  const serviceConfig = experimental.statusOrFromValue({ loadBalancingConfig: [{ [policy]: {} }], methodConfig: [] });
+
+  class EtcdResolver implements experimental.Resolver {
+    static getDefaultAuthority({ path }: experimental.GrpcUri) {
+      return path;
+    }
+
+    readonly #service: string;
+    readonly #listener: experimental.ResolverListener;
+    #watch: { stop(): void } | undefined;
+    #endpoints: experimental.Endpoint[] | undefined;
+
+    constructor({ path }: experimental.GrpcUri, listener: experimental.ResolverListener) {
+      this.#service = path;
+      this.#listener = listener;
+    }
+
+    /** The watch tells of changes by itself; asked again, this repeats what is known, and never before it has returned. */
+    updateResolution() {
+      if (this.#watch !== undefined) process.nextTick(() => this.#tell());
+      this.#watch ??= watchReplicas({
+        keys,
+        service: this.#service,
+        onReplicas: (replicas) => this.#update(replicas),
+        onStale: (cause) => onEvent({ kind: 'stale', service: this.#service, cause }),
+      });
+    }
+
+    destroy() {
+      this.#watch?.stop();
+      this.#watch = undefined;
+      this.#endpoints = undefined;
+    }
+
+    #update(replicas: Replicas) {
+      const peers = [...replicas].map(([replica, address]): Peer => {
+        return { service: this.#service, instance: `${this.#service}.${replica}`, address, dialled: addresses[address] ?? address };
+      });
+      // In random order, because of two equal replicas p2c prefers the first: not every caller shall prefer the same one.
+      this.#endpoints = shuffled(peers, random).slice(0, mostEndpoints).map(endpointOf);
+      for (const peer of peers) directory.add(peer);
+      onEvent({ kind: 'endpoints', service: this.#service, peers });
+      this.#tell();
+    }
+
+    #tell() {
+      if (this.#endpoints === undefined) return;
+      this.#listener(experimental.statusOrFromValue(this.#endpoints), {}, serviceConfig, `etcd key ${namespace}/${this.#service}/`);
+    }
+  }
+
+  experimental.registerResolver('etcd', EtcdResolver);
+  return directory;
+}
+
+function createDirectory(): Directory & { add(peer: Peer): void } {
+  const peers = new Map<string, Peer>();
+  return {
+    peer: (dialled) => peers.get(dialled),
+    peerInstance: (dialled) => peers.get(dialled)?.instance,
+    add(peer) {
+      peers.delete(peer.dialled);
+      peers.set(peer.dialled, peer);
+      const [oldest] = peers.keys();
+      if (peers.size > mostPeers && oldest !== undefined) peers.delete(oldest);
+    },
+  };
+}
+
+function endpointOf({ instance, dialled }: Peer): experimental.Endpoint {
+  const { host, port } = experimental.splitHostPort(dialled) ?? {};
+  if (host === undefined || port === undefined)
+    throw new TypeError(`Expected the address of ${instance} to be host:port, got '${dialled}'`);
+  return { addresses: [{ host, port }] };
+}
+
+/** Fisher and Yates. */
+function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const rest = [...items];
+  return items.flatMap(() => rest.splice(Math.trunc(random() * rest.length), 1));
+}
+
+/** As go-zero (governance.md 8.3). */
+const mostEndpoints = 32;
+const mostPeers = 1_000;

@@ -1,0 +1,276 @@
+import { type ClientUnaryCall, credentials, makeGenericClientConstructor, Server, ServerCredentials, status } from '@grpc/grpc-js';
+import type { Etcd3 } from 'etcd3';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { seededRandom } from '../../../core/random.ts';
+import { waitUntil } from '../../../core/time.ts';
+import { monotonicNs } from '../../../system/governance/clock.ts';
+import { type Choice, registerP2c } from '../../../system/rpc/balancer.ts';
+import { connectEtcd } from '../../../system/rpc/etcd.ts';
+import { publish, type Registration } from '../../../system/rpc/registration.ts';
+import { type BalancingPolicy, registerEtcdResolver } from '../../../system/rpc/resolver.ts';
+import { startTestEtcd, type TestEtcd } from '../../support/etcd.ts';
+
+const undo = new AsyncDisposableStack();
+let server: TestEtcd;
+let etcd: Etcd3;
+
+beforeAll(async () => {
+  server = await startTestEtcd(undo);
+  etcd = connectEtcd(server.address);
+  undo.defer(() => etcd.close());
+});
+afterAll(() => undo.disposeAsync());
+
+test('p2c gives a slow replica little', async () => {
+  await using shop = await openShop({ namespace: 'p2c', policy: 'p2c_ewma' });
+  for (const delayMs of [2, 2, 40]) await shop.addReplica({ delayMs });
+  await shop.reaches(3);
+  await shop.call({ count: 300 });
+  shop.picks.clear();
+  await shop.call({ count: 600 });
+  expect(shop.shareOf(3)).toBeLessThan(0.15);
+  expect(shop.shareOf(1) + shop.shareOf(2)).toBeGreaterThan(0.85);
+});
+
+test('round robin gives a slow replica its third', async () => {
+  await using shop = await openShop({ namespace: 'robin', policy: 'round_robin_counted' });
+  for (const delayMs of [2, 2, 40]) await shop.addReplica({ delayMs });
+  await shop.reaches(3);
+  shop.picks.clear();
+  await shop.call({ count: 300 });
+  expect([1, 2, 3].map((replica) => shop.picks.get(addressOf(replica)))).toEqual([100, 100, 100]);
+});
+
+test('picks, loads and peers are told by true addresses and names, whatever is dialled', async () => {
+  await using shop = await openShop({ namespace: 'names', policy: 'p2c_ewma' });
+  await shop.addReplica({ delayMs: 0 });
+  const { dialled } = await shop.callOnce();
+  expect(shop.choices).toEqual([{ target: 'inventory', address: addressOf(1), instance: 'inventory.1' }]);
+  expect(shop.directory.peerInstance(dialled)).toBe('inventory.1');
+  expect(shop.directory.peerInstance(addressOf(1))).toBeUndefined();
+  expect(shop.loads()).toEqual([
+    { target: 'inventory', address: addressOf(1), instance: 'inventory.1', load: expect.any(Number), inflight: 0 },
+  ]);
+});
+
+test('without a replica calls fail at once, and work as soon as there is one', async () => {
+  await using shop = await openShop({ namespace: 'none', policy: 'p2c_ewma' });
+  await expect(shop.callOnce()).rejects.toMatchObject({
+    code: status.UNAVAILABLE,
+    details: 'p2c_ewma: there are no replicas (etcd key none/inventory/)',
+  });
+  await shop.addReplica({ delayMs: 0 });
+  await shop.reaches(1);
+});
+
+test.each<BalancingPolicy>(['p2c_ewma', 'round_robin_counted'])(
+  '%s: a replica that withdraws and then stops costs no call',
+  async (policy) => {
+    await using shop = await openShop({ namespace: `leave_${policy}`, policy });
+    const leaving = await shop.addReplica({ delayMs: 20 });
+    await shop.addReplica({ delayMs: 2 });
+    await shop.reaches(2);
+    const load = shop.callUntilStopped();
+    await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected calls in flight at the leaving replica' }, () => leaving.inFlight() > 0);
+    await leaving.registration.withdraw();
+    await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected the withdrawn replica to leave' }, () => shop.loads().length === 1);
+    await leaving.stopGently();
+    shop.picks.clear();
+    await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected 100 further calls' }, () => shop.picked() > 100);
+    expect(await load.stop()).toEqual([]);
+    expect(shop.shareOf(2)).toBe(1);
+  },
+);
+
+test('while etcd is away the known replicas are called, also when one of them dies and returns', async () => {
+  await using shop = await openShop({ namespace: 'away', policy: 'p2c_ewma' });
+  const first = await shop.addReplica({ delayMs: 1 });
+  await shop.addReplica({ delayMs: 1 });
+  await shop.reaches(2);
+  await server.stop();
+  await shop.call({ count: 50 });
+  first.kill();
+  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected the dead replica to be noticed' }, () => shop.loads().length === 1);
+  await shop.call({ count: 50 });
+  await first.revive();
+  await waitUntil({ timeoutMs: 30_000, describe: () => 'Expected the revived replica to be connected' }, () => shop.loads().length === 2);
+  await shop.call({ count: 50 });
+  await server.start();
+});
+
+test('calls cut off by a dying replica do not weigh on it when it is back', async () => {
+  await using shop = await openShop({ namespace: 'cut', policy: 'p2c_ewma' });
+  const dying = await shop.addReplica({ delayMs: 5 });
+  await shop.addReplica({ delayMs: 5 });
+  await shop.reaches(2);
+  const load = shop.callUntilStopped();
+  for (let times = 0; times < 3; times += 1) {
+    await waitUntil({ timeoutMs: 10_000, everyMs: 1, describe: () => 'Expected calls in flight' }, () => dying.inFlight() > 1);
+    dying.kill();
+    await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected the dead replica to be noticed' }, () => shop.loads().length === 1);
+    await dying.revive();
+    await waitUntil({ timeoutMs: 30_000, describe: () => 'Expected the replica to be back' }, () => shop.loads().length === 2);
+  }
+  await load.stop();
+  expect(shop.loads().map(({ inflight }) => inflight)).toEqual([0, 0]);
+});
+
+test('calls given up between pick and start do not weigh on a replica', async () => {
+  await using shop = await openShop({ namespace: 'given_up', policy: 'p2c_ewma' });
+  await shop.addReplica({ delayMs: 0 });
+  await shop.reaches(1);
+  for (let turns = 0; turns < 12; turns += 1) await shop.giveUpAfter({ turns });
+  await shop.callOnce();
+  expect(shop.loads().map(({ inflight }) => inflight)).toEqual([0]);
+});
+
+/** What a replica registers; nobody listens there, as where it is really dialled is told by `addresses`. */
+const addressOf = (replica: number) => `10.0.0.${replica}:4000`;
+
+/** A caller of `inventory` in a namespace of its own. */
+async function openShop({ namespace, policy }: { namespace: string; policy: BalancingPolicy }) {
+  const shopUndo = new AsyncDisposableStack();
+  const addresses: Record<string, string> = {};
+  const choices: Choice[] = [];
+  const picks = new Map<string, number>();
+  const directory = registerEtcdResolver({ etcd, namespace, addresses, policy, random: seededRandom(1) });
+  const balancing = registerP2c({
+    clockNs: monotonicNs,
+    random: seededRandom(2),
+    peer: directory.peer,
+    onPick(choice) {
+      choices.push(choice);
+      picks.set(choice.address, (picks.get(choice.address) ?? 0) + 1);
+    },
+  });
+  const client = new Echo('etcd:///inventory', credentials.createInsecure(), {
+    'grpc.initial_reconnect_backoff_ms': 100,
+    'grpc.max_reconnect_backoff_ms': 100,
+  });
+  shopUndo.defer(() => client.close());
+  let replicas = 0;
+
+  function callOnce(begun = (_call: ClientUnaryCall) => {}): Promise<{ dialled: string }> {
+    return new Promise((resolve, reject) => {
+      const call: ClientUnaryCall = client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        Buffer.alloc(1),
+        { deadline: Date.now() + 10_000 },
+        (error) => (error === null ? resolve({ dialled: call.getPeer() }) : reject(error)),
+      );
+      begun(call);
+    });
+  }
+
+  const picked = () => [...picks.values()].reduce((sum, count) => sum + count, 0);
+
+  return {
+    directory,
+    choices,
+    picks,
+    picked,
+    loads: balancing.loads,
+    callOnce,
+    shareOf: (replica: number) => (picks.get(addressOf(replica)) ?? 0) / picked(),
+
+    /** Cancels a call that many microtasks after it began. */
+    async giveUpAfter({ turns }: { turns: number }) {
+      const given = callOnce(async (call) => {
+        for (let turn = 0; turn < turns; turn += 1) await undefined;
+        call.cancel();
+      });
+      await given.catch(() => {});
+    },
+
+    /** Six at a time. */
+    async call({ count }: { count: number }) {
+      let left = count;
+      await Promise.all(
+        Array.from({ length: 6 }, async () => {
+          while (left-- > 0) await callOnce();
+        }),
+      );
+    },
+
+    callUntilStopped() {
+      let isStopped = false;
+      const failures: unknown[] = [];
+      const lanes = Array.from({ length: 6 }, async () => {
+        while (!isStopped) await callOnce().catch((error) => failures.push(error));
+      });
+      return {
+        async stop() {
+          isStopped = true;
+          await Promise.all(lanes);
+          return failures;
+        },
+      };
+    },
+
+    /** Calls until that many replicas are connected. */
+    reaches: (count: number) =>
+      waitUntil({ timeoutMs: 20_000, describe: () => `Expected ${count} replicas, got ${balancing.loads().length}` }, async () => {
+        await callOnce().catch(() => {});
+        return balancing.loads().length === count;
+      }),
+
+    async addReplica({ delayMs }: { delayMs: number }) {
+      replicas += 1;
+      const backend = await startBackend(delayMs);
+      shopUndo.defer(() => backend.kill());
+      const address = addressOf(replicas);
+      addresses[address] = backend.address;
+      const registration: Registration = await publish({ etcd, namespace, service: 'inventory', replica: replicas, address });
+      shopUndo.defer(() => registration.withdraw());
+      return { ...backend, registration };
+    },
+
+    [Symbol.asyncDispose]: () => shopUndo.disposeAsync(),
+  };
+}
+
+const identity = (bytes: Buffer) => bytes;
+const method = {
+  path: '/Echo/Say',
+  requestStream: false,
+  responseStream: false,
+  requestSerialize: identity,
+  requestDeserialize: identity,
+  responseSerialize: identity,
+  responseDeserialize: identity,
+};
+const Echo = makeGenericClientConstructor({ say: method }, 'Echo');
+
+/** Answers after a while; can be killed and revived at the same port. */
+async function startBackend(delayMs: number) {
+  let inFlight = 0;
+  let port = 0;
+  let grpc = new Server();
+
+  async function listen() {
+    grpc = new Server();
+    grpc.addService(Echo.service, {
+      say({ request }: { request: Buffer }, answer: (error: null, reply: Buffer) => void) {
+        inFlight += 1;
+        setTimeout(() => {
+          inFlight -= 1;
+          answer(null, request);
+        }, delayMs);
+      },
+    });
+    port = await new Promise<number>((resolve, reject) => {
+      grpc.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound)));
+    });
+  }
+
+  await listen();
+  return {
+    address: `127.0.0.1:${port}`,
+    inFlight: () => inFlight,
+    kill: () => grpc.forceShutdown(),
+    revive: listen,
+    stopGently: () => new Promise<void>((resolve, reject) => grpc.tryShutdown((error) => (error ? reject(error) : resolve()))),
+  };
+}
