@@ -44,12 +44,14 @@ export type Calls = {
 };
 export type SheddingPoint = { atMs: number; judged: number; shed: number };
 export type TraceFindings = {
-  /** Kept traces of answered requests that began in the window. */
+  /** Kept traces that began in the window, and how many of them miss nothing. */
   looked: number;
   whole: number;
+  /** Those whose shopper was served in full: refused, degraded and failed requests need not get everywhere. */
+  answered: number;
   /** Up to three trace ids with what is wrong with them. */
   broken: string[];
-  /** How many of them went through these services in this order (others may lie between), and up to three that did not. */
+  /** How many of the answered went through these services in this order (others may lie between), and up to three that did not. */
   through: (services: readonly Service[]) => { passed: number; strayed: string[] };
 };
 export type Audit = {

@@ -1,0 +1,164 @@
+import { type Edge, edges, endsOf, isService } from '../../system/topology.ts';
+import type { Calls, Window } from './observations.ts';
+import type { Span } from './otlp-decode.ts';
+
+/** One second of an edge. `calls` are all that the caller wanted to make: `refused` by its own breaker, `failed` on the way, or well. */
+export type EdgeSecond = {
+  atMs: number;
+  calls: number;
+  failed: number;
+  refused: number;
+  /** Of the calls that were sent. */
+  latencyMsSum: number;
+  /** Calls by the instance of the callee that was picked, such as `inventory.2`. */
+  picked: ReadonlyMap<string, number>;
+};
+/** Buckets are 100 ms long. */
+export type Refusals = { count: number; firstMs?: number; lastMs?: number; buckets: { atMs: number; count: number }[] };
+
+/**
+ * Counts calls per edge from the callers' client spans, by when they started. Attributes that matter: `mall.edge`, `mall.peer` (the
+ * instance that was picked) and `mall.refused_by`. Counts are kept per 100 ms: windows and seconds are exact to half of that.
+ */
+export function createCallCounts() {
+  const tallies = new Map<string, Tally>(edges.map((edge) => [edge, createTally(edge)]));
+  let left = 0;
+
+  function tallyOf(edge: Edge): Tally {
+    const tally = tallies.get(edge);
+    if (tally === undefined) throw new TypeError(`Expected an edge of the mall (${edges.join(', ')}), got '${edge}'`);
+    return tally;
+  }
+
+  return {
+    /** Spans that are not a call on an edge of the mall are passed over. */
+    count(span: Span): void {
+      if (span.kind !== 'client') return;
+      const edge = span.attributes['mall.edge'];
+      const tally = typeof edge === 'string' ? tallies.get(edge) : undefined;
+      if (tally !== undefined && !countCall(tally, span)) left++;
+    },
+    /** Calls that could not be counted because their times spread over more than half an hour. */
+    left: () => left,
+    /** The seconds of each edge in which there were calls, in order; seconds are counted from `originMs`. */
+    edges: (originMs = 0): Map<Edge, EdgeSecond[]> =>
+      new Map([...tallies.values()].map((tally) => [tally.edge, secondsOf(tally, originMs)])),
+    calls: (edge: Edge, window: Window): Calls => callsIn(tallyOf(edge), window),
+    refusals: (edge: Edge, window: Window): Refusals => refusalsIn(tallyOf(edge), window),
+    /** Calls by the instance that was picked. */
+    picks: (edge: Edge, window: Window): Map<string, number> => picksIn(tallyOf(edge), window),
+  };
+}
+
+const bucketMs = 100;
+const maxBuckets = 20_000;
+
+/** Buckets by their number. */
+type Tally = { edge: Edge; hasReplicas: boolean; buckets: Map<number, Bucket> };
+type Bucket = Omit<EdgeSecond, 'atMs' | 'picked'> & {
+  firstRefusalMs: number;
+  lastRefusalMs: number;
+  /** Absent where no replica was picked. */
+  picked: Map<string, number> | undefined;
+};
+
+const createTally = (edge: Edge): Tally => ({ edge, hasReplicas: isService(endsOf(edge).callee), buckets: new Map() });
+
+function countCall(tally: Tally, { startMs, endMs, failed, attributes }: Span): boolean {
+  const bucket = bucketAt(tally, Math.floor(startMs / bucketMs));
+  if (bucket === undefined) return false;
+  bucket.calls++;
+  const peer = attributes['mall.peer'];
+  // A refusal that came back over the wire is that of a breaker further on: this call was sent, so a replica had been picked for it.
+  const isRefused = attributes['mall.refused_by'] === 'breaker' && !(tally.hasReplicas && peer !== undefined);
+  if (isRefused) {
+    bucket.refused++;
+    bucket.firstRefusalMs = Math.min(bucket.firstRefusalMs, startMs);
+    bucket.lastRefusalMs = Math.max(bucket.lastRefusalMs, startMs);
+    return true;
+  }
+  if (failed) bucket.failed++;
+  bucket.latencyMsSum += endMs - startMs;
+  if (typeof peer === 'string') {
+    bucket.picked ??= new Map();
+    increase(bucket.picked, peer, 1);
+  }
+  return true;
+}
+
+function bucketAt({ buckets }: Tally, number: number): Bucket | undefined {
+  let bucket = buckets.get(number);
+  if (bucket === undefined && buckets.size < maxBuckets) {
+    bucket = {
+      calls: 0,
+      failed: 0,
+      refused: 0,
+      latencyMsSum: 0,
+      firstRefusalMs: Number.POSITIVE_INFINITY,
+      lastRefusalMs: Number.NEGATIVE_INFINITY,
+      picked: undefined,
+    };
+    buckets.set(number, bucket);
+  }
+  return bucket;
+}
+
+function secondsOf({ buckets }: Tally, originMs: number): EdgeSecond[] {
+  const seconds = new Map<number, Omit<EdgeSecond, 'picked'> & { picked: Map<string, number> }>();
+  for (const [number, bucket] of inOrder(buckets)) {
+    const atMs = originMs + Math.floor((middleOf(number) - originMs) / 1_000) * 1_000;
+    const second = seconds.get(atMs) ?? { atMs, calls: 0, failed: 0, refused: 0, latencyMsSum: 0, picked: new Map() };
+    second.calls += bucket.calls;
+    second.failed += bucket.failed;
+    second.refused += bucket.refused;
+    second.latencyMsSum += bucket.latencyMsSum;
+    for (const [instance, count] of bucket.picked ?? []) increase(second.picked, instance, count);
+    seconds.set(atMs, second);
+  }
+  return [...seconds.values()];
+}
+
+function callsIn(tally: Tally, window: Window): Calls {
+  const inside = bucketsIn(tally, window);
+  const sum = (field: 'calls' | 'failed' | 'refused') => inside.reduce((total, [, bucket]) => total + bucket[field], 0);
+  const { firstMs, lastMs } = refusalsIn(tally, window);
+  const later = lastMs === undefined ? inside : inside.filter(([number]) => number * bucketMs > lastMs);
+  return {
+    count: sum('calls'),
+    failed: sum('failed'),
+    refused: sum('refused'),
+    sentSinceLastRefusal: later.reduce((total, [, { calls, refused }]) => total + calls - refused, 0),
+    ...(firstMs === undefined ? {} : { firstRefusalMs: firstMs }),
+    ...(lastMs === undefined ? {} : { lastRefusalMs: lastMs }),
+  };
+}
+
+function refusalsIn(tally: Tally, window: Window): Refusals {
+  const refusing = bucketsIn(tally, window).filter(([, { refused }]) => refused > 0);
+  const buckets = refusing.map(([number, { refused }]) => ({ atMs: number * bucketMs, count: refused }));
+  const [first, last] = [refusing[0]?.[1], refusing.at(-1)?.[1]];
+  return {
+    count: buckets.reduce((total, { count }) => total + count, 0),
+    buckets,
+    // The first and the last bucket may reach over the edges of the window.
+    ...(first === undefined ? {} : { firstMs: Math.max(first.firstRefusalMs, window.fromMs) }),
+    ...(last === undefined ? {} : { lastMs: Math.min(last.lastRefusalMs, window.untilMs) }),
+  };
+}
+
+function picksIn(tally: Tally, window: Window): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const [, { picked }] of bucketsIn(tally, window)) {
+    for (const [instance, count] of picked ?? []) increase(sums, instance, count);
+  }
+  return sums;
+}
+
+const increase = (counts: Map<string, number>, key: string, by: number) => counts.set(key, (counts.get(key) ?? 0) + by);
+
+function bucketsIn({ buckets }: Tally, { fromMs, untilMs }: Window) {
+  return inOrder(buckets).filter(([number]) => middleOf(number) >= fromMs && middleOf(number) < untilMs);
+}
+
+const middleOf = (number: number) => (number + 0.5) * bucketMs;
+const inOrder = <T>(numbered: ReadonlyMap<number, T>) => [...numbered].sort(([a], [b]) => a - b);

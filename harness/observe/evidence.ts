@@ -1,0 +1,148 @@
+import type { Replica } from '../../compose/deployment.ts';
+import { endsOf, isService, type Service } from '../../system/topology.ts';
+import { histogramOf, outcomesOf, paceOf, type Recording } from '../recording.ts';
+import type { Scraper } from './metrics.ts';
+import type { Audit, Observations, SheddingPoint, TraceFindings, Window } from './observations.ts';
+import type { SpanStore, Trace } from './spans.ts';
+import { passesThrough, problemsOf } from './traces.ts';
+
+/** All that a run has collected. Times of spans and samples begin at `epochMs` of the run's clock, those of the recording at its own start. */
+export type Evidence = {
+  recording: Recording;
+  spans: SpanStore;
+  samples: Scraper;
+  epochMs: number;
+  replicas: readonly Replica[];
+  audit?: Audit;
+};
+
+/** Puts the evidence into one time, that of the timeline: 0 is the start of the first phase. Ask for a phase by its name, for all with null. */
+export function observationsOf(evidence: Evidence): (phase: string | null) => Observations {
+  const { recording, spans, samples, replicas, audit } = evidence;
+  const early = (window: Window) => toEvidenceTime(evidence, window);
+  const instancesOf = (service: Service) => replicas.filter((replica) => replica.service === service).map(({ instance }) => instance);
+
+  return function observe(name) {
+    const played = recording.phases.find((phase) => phase.name === name);
+    if (name !== null && played === undefined) throw new RangeError(`Expected a phase of this run, got '${name}'`);
+    const whole: Window = { fromMs: 0, untilMs: recording.phases.at(-1)?.untilMs ?? 0 };
+    const window: Window = played ?? whole;
+    const selected = (part?: Window) => ({ ...(name === null ? {} : { phase: name }), ...part });
+
+    return {
+      window: { fromMs: window.fromMs, untilMs: window.untilMs },
+      requests(route, part) {
+        const byOutcome = outcomesOf(recording, { route, ...selected(part) });
+        const count = Object.values(byOutcome).reduce((sum, number) => sum + number, 0);
+        return { count, byOutcome, served: histogramOf(recording, { route, outcomes: ['ok', 'degraded'], ...selected(part) }) };
+      },
+      generator(part) {
+        const { planned, dropped, lag } = paceOf(recording, selected(part));
+        return { planned, dropped, lagMsP99: lag.totalCount === 0 ? 0 : lag.getValueAtPercentile(99) / 1_000 };
+      },
+      calls(edge, part = window) {
+        const found = spans.calls(edge, early(part));
+        const { firstRefusalMs: first, lastRefusalMs: last, ...counts } = found;
+        const back = epochToTimeline(evidence);
+        return {
+          ...counts,
+          ...(first === undefined ? {} : { firstRefusalMs: back(first) }),
+          ...(last === undefined ? {} : { lastRefusalMs: back(last) }),
+        };
+      },
+      shedding: (service, part = window) => sheddingOf(evidence, service, part),
+      picks(edge) {
+        const { caller, callee } = endsOf(edge);
+        if (!isService(callee)) return { bySpan: new Map(), byCounter: new Map() };
+        const bySpan = spans.picks(edge, early(window));
+        const byCounter = new Map<string, number>();
+        for (const instance of instancesOf(caller)) {
+          const counted = samples.counterIncrease({
+            name: 'mall_p2c_picks_total',
+            labels: { instance, target: callee },
+            window: early(window),
+            by: 'address',
+          });
+          for (const [picked, count] of counted) byCounter.set(picked, (byCounter.get(picked) ?? 0) + count);
+        }
+        const byReplica = (counts: ReadonlyMap<string, number>) =>
+          new Map(
+            instancesOf(callee).flatMap((instance, index): [number, number][] => {
+              const count = counts.get(instance);
+              return count === undefined ? [] : [[index + 1, Math.round(count)]];
+            }),
+          );
+        return { bySpan: byReplica(bySpan), byCounter: byReplica(byCounter) };
+      },
+      traces: (route) => findingsOf(spans.tracesOf(route, early(window)).filter(({ why }) => why === 'sampled')),
+      lostSpans: () =>
+        spanLedger(evidence).flatMap(({ instance, made, received }) => (made > received ? [{ instance, lost: made - received }] : [])),
+      audit,
+      phase: observe,
+    };
+  };
+}
+
+/** What each process says it has made against what has come in, as of the last scrape. */
+export function spanLedger({ samples, spans, replicas }: Pick<Evidence, 'samples' | 'spans' | 'replicas'>) {
+  const received = spans.receivedByInstance();
+  const made = new Map(samples.newest('mall_spans_ended_total').map(({ labels, value }) => [labels.instance, value]));
+  return replicas.map(({ instance }) => ({ instance, made: made.get(instance) ?? 0, received: received.get(instance) ?? 0 }));
+}
+
+/** One point for each second of the window, all replicas together. */
+export function sheddingOf(evidence: Evidence, service: Service, window: Window): SheddingPoint[] {
+  const back = epochToTimeline(evidence);
+  const bySecond = new Map<number, SheddingPoint>();
+  for (const { instance } of evidence.replicas.filter((replica) => replica.service === service)) {
+    const counted = evidence.samples.perSecond({
+      name: 'mall_shedding_requests_total',
+      labels: { instance },
+      window: toEvidenceTime(evidence, window),
+      by: 'result',
+    });
+    for (const [result, points] of counted) {
+      for (const { atMs, value } of points) {
+        const point = bySecond.get(atMs) ?? { atMs: back(atMs), judged: 0, shed: 0 };
+        point.judged += value;
+        if (result === 'drop') point.shed += value;
+        bySecond.set(atMs, point);
+      }
+    }
+  }
+  // Growth between two scrapes is spread evenly over their time: fractions of a request are no requests.
+  return [...bySecond.values()]
+    .map(({ atMs, judged, shed }) => ({ atMs, judged: Math.round(judged), shed: Math.round(shed) }))
+    .sort((a, b) => a.atMs - b.atMs);
+}
+
+export const epochToTimeline = ({ recording, epochMs }: Pick<Evidence, 'recording' | 'epochMs'>) => {
+  const offsetMs = recording.startMs - epochMs;
+  return (ms: number) => ms - offsetMs;
+};
+
+function toEvidenceTime({ recording, epochMs }: Evidence, { fromMs, untilMs }: Window): Window {
+  const offsetMs = recording.startMs - epochMs;
+  return { fromMs: fromMs + offsetMs, untilMs: untilMs + offsetMs };
+}
+
+function findingsOf(found: readonly Trace[]): TraceFindings {
+  const broken: string[] = [];
+  let whole = 0;
+  for (const trace of found) {
+    const [first] = problemsOf(trace);
+    if (first === undefined) whole++;
+    else if (broken.length < 3) broken.push(`${trace.traceId}: ${first.sentence}`);
+  }
+  const answered = found.filter(({ gateway }) => gateway?.attributes['http.response.status_code'] === 200);
+  return {
+    looked: found.length,
+    whole,
+    broken,
+    answered: answered.length,
+    through(services) {
+      const strayed = answered.filter((trace) => !passesThrough(trace, services));
+      return { passed: answered.length - strayed.length, strayed: strayed.slice(0, 3).map(({ traceId }) => traceId) };
+    },
+  };
+}
