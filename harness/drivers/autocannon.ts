@@ -1,0 +1,73 @@
+import type { Shoppers } from '../load.ts';
+import type { CrowdCalls } from './autocannon-worker.ts';
+import { startChild } from './child.ts';
+import { requestsPerShopper } from './journey.ts';
+
+export type ProbeOptions = {
+  /** `host:port` of each. */
+  gateways: readonly string[];
+  /** JWTs of the seeded accounts, in order. */
+  tokens: readonly string[];
+  shoppers: Shoppers;
+  catalogue: { size: number };
+  /** 8 hex digits, another than the run's own: the probe's traces are made, for they cost something, but are no part of the story. */
+  runTag: string;
+  seed: number;
+  /** Code that has just started is a third slower: the warm-up uses it until it is not. */
+  warmUpMs: number;
+  warmUpConnections: number;
+  measureMs: number;
+  connections: number;
+  signal: AbortSignal;
+};
+
+export type Capacity = {
+  /** `requestsPerSecond` divided by what a shopper of this mix asks for. */
+  shoppersPerSecond: number;
+  /** Answers that served the shopper, "out of stock" included. */
+  requestsPerSecond: number;
+  connections: number;
+  measuredMs: number;
+  /** Answers that did not, and connections that broke, within the measured time. */
+  errors: number;
+  /** Present when more than 5% were errors: the number is then what the mall could still serve, not what it serves in health. */
+  warning?: string;
+};
+
+/**
+ * How much the mall can do: a closed crowd in which everybody asks again as soon as they are answered. Of autocannon we use the counts
+ * only; its latencies are no basis for a verdict (they leave out what waited, and it mixes up answers after a broken connection).
+ * Nobody buys the wanted product, so that the stock of the story is untouched. Throws when nothing was answered.
+ */
+export async function probeCapacity({
+  signal,
+  shoppers,
+  warmUpMs,
+  warmUpConnections,
+  measureMs,
+  connections,
+  ...crowd
+}: ProbeOptions): Promise<Capacity> {
+  const file = new URL('./autocannon-worker.ts', import.meta.url);
+  const child = startChild<CrowdCalls>({ name: 'capacity probe', file, signal });
+  try {
+    const { product = 'sku-1' } = shoppers.wanted ?? {};
+    await child.call('start', { ...crowd, shoppers: { ...shoppers, wanted: { product, share: 0 } } });
+    if (warmUpMs > 0) await child.call('measure', { connections: warmUpConnections, lastsMs: warmUpMs });
+    const { served, errors, lastedMs } = await child.call('measure', { connections, lastsMs: measureMs });
+    if (served === 0)
+      throw new Error(`Expected the mall to serve the capacity probe, got ${errors} errors and no answer in ${lastedMs} ms`);
+
+    const requestsPerSecond = served / (lastedMs / 1_000);
+    const capacity = { requestsPerSecond, shoppersPerSecond: requestsPerSecond / requestsPerShopper(shoppers), connections };
+    return { ...capacity, measuredMs: lastedMs, errors, ...warningOf({ served, errors }) };
+  } finally {
+    await child.close();
+  }
+}
+
+function warningOf({ served, errors }: { served: number; errors: number }): { warning?: string } {
+  const share = errors / (served + errors);
+  if (share <= 0.05) return {};
+  return { warning: `${(share * 100).toFixed(1)}% of the probe's requests failed: ${errors} of ${served + errors}` };
+}

@@ -1,0 +1,46 @@
+import type { RequestOutcome } from '../record.ts';
+import { longestUs, msAtPercentile, newHistogram } from '../recording.ts';
+
+/** The last second of a running load, for whoever watches. Counts are requests; latencies are of answers that served the shopper. */
+export type LiveSecond = {
+  phase: string;
+  /** Milliseconds since the start of the first phase. */
+  atMs: number;
+  planned: number;
+  sent: number;
+  inFlight: number;
+  outcomes: Partial<Record<RequestOutcome, number>>;
+  /** Absent in a second that served nobody. */
+  latencyMsP50?: number;
+  latencyMsP99?: number;
+};
+
+/** Counts what happens until it is taken, then starts anew. */
+export function createLiveCounts() {
+  let counts = { planned: 0, sent: 0, outcomes: {} as LiveSecond['outcomes'] };
+  let latencies = newHistogram(2);
+
+  return {
+    planned: () => {
+      counts.planned += 1;
+    },
+    sent: () => {
+      counts.sent += 1;
+    },
+    ended: (outcome: RequestOutcome, responseMs = 0) => {
+      counts.outcomes[outcome] = (counts.outcomes[outcome] ?? 0) + 1;
+      if (outcome === 'ok' || outcome === 'degraded')
+        latencies.recordValue(Math.min(longestUs, Math.max(0, Math.round(responseMs * 1_000))));
+    },
+    take: (now: { phase: string; atMs: number; inFlight: number }): LiveSecond => {
+      const second: LiveSecond = { ...now, ...counts };
+      if (latencies.totalCount > 0) {
+        second.latencyMsP50 = msAtPercentile(latencies, 50);
+        second.latencyMsP99 = msAtPercentile(latencies, 99);
+      }
+      counts = { planned: 0, sent: 0, outcomes: {} };
+      latencies = newHistogram(2);
+      return second;
+    },
+  };
+}

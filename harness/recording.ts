@@ -1,0 +1,153 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, type Histogram, HistogramLogWriter } from 'hdr-histogram-js';
+import { type Route, routeNames } from '../system/topology.ts';
+import type { Percentiles, RequestOutcome } from './record.ts';
+
+/**
+ * What a load driver saw, as plain data that travels between processes. Times are milliseconds since the start of the first phase unless
+ * said otherwise; histograms are HdrHistogram V2, compressed, base64, in microseconds of response time: intended start to last byte.
+ * A request belongs to the phase and the second of its *intended* start.
+ */
+export type Recording = {
+  /** The start of the first phase on the run's clock, in milliseconds since the epoch. */
+  startMs: number;
+  phases: RecordedPhase[];
+  /** Per phase, route and outcome; three significant digits. */
+  totals: RequestCount[];
+  /** The same cut into seconds; two significant digits. Empty seconds are absent. */
+  seconds: (RequestCount & { atMs: number })[];
+  /** How the generator kept its plan, second by second. */
+  pace: PaceSecond[];
+  /** Orders that shoppers were told of: the audit looks for each of them. Bounded; `overflow` were not kept. */
+  checkouts: { kept: Checkout[]; overflow: number };
+  exemplars: Exemplar[];
+  generator: GeneratorHealth;
+};
+
+/** `shoppers` arrived; with what they did after browsing that made `planned` requests, of which `sent` left and `dropped` did not. */
+export type RecordedPhase = {
+  name: string;
+  fromMs: number;
+  untilMs: number;
+  shoppers: number;
+  planned: number;
+  sent: number;
+  dropped: number;
+  /** Intended start to dispatch, of arrivals only: later steps have no plan that one could be late for. */
+  lag: string;
+  /** Dispatch to the first byte on the wire: waiting for a connection. */
+  queue: string;
+};
+export type RequestCount = { phase: string; route: Route; outcome: RequestOutcome; count: number; histogram: string };
+export type PaceSecond = { phase: string; atMs: number; planned: number; sent: number; dropped: number; lag: string };
+export type Checkout = { orderId: string; status: 'PAID' | 'PENDING'; account: number; idempotencyKey: string; phase: string };
+export type Exemplar = {
+  traceId: string;
+  /** Of the shopper's own span, which no process exports: the driver made it up. */
+  spanId: string;
+  route: Route;
+  phase: string;
+  outcome: RequestOutcome;
+  startMs: number;
+  durationMs: number;
+  why: 'slowest' | 'failed' | 'typical';
+};
+export type GeneratorHealth = {
+  peakInFlight: number;
+  /** Whether the system let the driver's process go before others. */
+  priorityRaised: boolean;
+  /** CPU time of the driver's process, and the busy share of its event loop, from the first arrival on. */
+  cpuMs: number;
+  loopUtilization: number;
+};
+
+/** Which requests: without `fromMs` and `untilMs` whole phases, with them the seconds that begin in the window. */
+export type Selection = { phase?: string; route?: Route; outcomes?: readonly RequestOutcome[]; fromMs?: number; untilMs?: number };
+
+/** Response times in microseconds of the selected requests, merged. Empty when there are none. */
+export function histogramOf(recording: Recording, selection: Selection = {}): Histogram {
+  return merged(rowsOf(recording, selection).map((row) => row.histogram));
+}
+
+/** How the selected requests ended; outcomes that did not occur are absent. */
+export function outcomesOf(recording: Recording, selection: Selection = {}): Partial<Record<RequestOutcome, number>> {
+  const counts: Partial<Record<RequestOutcome, number>> = {};
+  for (const { outcome, count } of rowsOf(recording, selection)) counts[outcome] = (counts[outcome] ?? 0) + count;
+  return counts;
+}
+
+/** How well the plan was kept in a phase or a window; `lag` in microseconds. */
+export function paceOf(
+  recording: Recording,
+  selection: Pick<Selection, 'phase' | 'fromMs' | 'untilMs'> = {},
+): { planned: number; sent: number; dropped: number; lag: Histogram } {
+  const rows = isWindow(selection) ? recording.pace.filter((second) => beginsIn(second.atMs, selection)) : recording.phases.map(asPace);
+  const chosen = rows.filter(({ phase }) => selection.phase === undefined || phase === selection.phase);
+  const sum = (field: 'planned' | 'sent' | 'dropped') => chosen.reduce((total, row) => total + row[field], 0);
+  return { planned: sum('planned'), sent: sum('sent'), dropped: sum('dropped'), lag: merged(chosen.map((row) => row.lag)) };
+}
+
+/** In milliseconds, from a histogram of microseconds; undefined when it is empty. */
+export function percentilesOf(histogram: Histogram): Percentiles | undefined {
+  if (histogram.totalCount === 0) return undefined;
+  const at = (percentile: number) => msAtPercentile(histogram, percentile);
+  return { p50: at(50), p90: at(90), p95: at(95), p99: at(99), p999: at(99.9), max: histogram.maxValue / 1_000 };
+}
+
+/** `percentile` is 0 to 100. A bucket's upper end may lie above the greatest value that was ever recorded: never answer more than that. */
+export const msAtPercentile = (histogram: Histogram, percentile: number) =>
+  Math.min(histogram.getValueAtPercentile(percentile), histogram.maxValue) / 1_000;
+
+export const toBase64 = (histogram: Histogram) => encodeIntoCompressedBase64(histogram);
+export const fromBase64 = (text: string): Histogram => decodeFromCompressedBase64(text);
+
+/** An empty histogram that grows with its values. */
+export const newHistogram = (digits: 2 | 3): Histogram => build({ numberOfSignificantValueDigits: digits, autoResize: true });
+
+/** Beyond a minute it no longer matters how long: the histograms' size is bounded by it. */
+export const longestUs = 60_000_000;
+
+/** Writes `<route>.hlog` for each route, one interval a second, tagged with the outcome: the format of HdrHistogram's own plotters. */
+export async function writeHlog(folder: string, recording: Recording): Promise<string[]> {
+  return Promise.all(
+    routeNames.map(async (route) => {
+      const lines: string[] = [];
+      const log = new HistogramLogWriter((line) => lines.push(line));
+      log.outputLogFormatVersion();
+      log.outputComment(`[Response times of ${route} in microseconds, from the intended start]`);
+      log.outputStartTime(recording.startMs);
+      log.outputLegend();
+      const seconds = recording.seconds.filter((row) => row.route === route).sort((one, other) => one.atMs - other.atMs);
+      for (const { atMs, outcome, histogram } of seconds) {
+        const interval = fromBase64(histogram);
+        interval.tag = outcome;
+        log.outputIntervalHistogram(interval, atMs / 1_000, atMs / 1_000 + 1);
+      }
+      const file = join(folder, `${route}.hlog`);
+      await writeFile(file, lines.join(''));
+      return file;
+    }),
+  );
+}
+
+function rowsOf(recording: Recording, selection: Selection): RequestCount[] {
+  const rows = isWindow(selection) ? recording.seconds.filter((row) => beginsIn(row.atMs, selection)) : recording.totals;
+  return rows.filter(
+    ({ phase, route, outcome }) =>
+      (selection.phase === undefined || phase === selection.phase) &&
+      (selection.route === undefined || route === selection.route) &&
+      (selection.outcomes === undefined || selection.outcomes.includes(outcome)),
+  );
+}
+
+const isWindow = ({ fromMs, untilMs }: Selection) => fromMs !== undefined || untilMs !== undefined;
+const beginsIn = (atMs: number, { fromMs = -Infinity, untilMs = Infinity }: Selection) => atMs >= fromMs && atMs < untilMs;
+const asPace = ({ name, ...phase }: RecordedPhase) => ({ ...phase, phase: name });
+
+function merged(encoded: readonly string[]): Histogram {
+  const parts = encoded.map(fromBase64).filter((part) => part.totalCount > 0);
+  const sum = newHistogram(3);
+  for (const part of parts) sum.add(part);
+  return sum;
+}

@@ -1,0 +1,248 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { runClock, waitUntil } from '../../../../core/time.ts';
+import { type LiveSecond, type OpenDriver, type OpenOptions, startOpenDriver } from '../../../../harness/drivers/open.ts';
+import { histogramOf, outcomesOf, paceOf, percentilesOf, type Recording } from '../../../../harness/recording.ts';
+import { startServer } from '../../../support/servers/start.ts';
+
+const browsing = { browse: 1, view: 0, checkout: 0 };
+
+test('a mall that takes 100 ms shows 100 ms in every percentile', async () => {
+  await using server = await startServer('answers-after-100ms');
+  const recording = await drive({ gateways: [server.address] }, { lastsMs: 1_500, ratePerSecond: 200 });
+  expect(outcomesOf(recording)).toEqual({ ok: 300 });
+  expect(histogramOf(recording).minNonZeroValue).toBeGreaterThanOrEqual(100_000);
+  // A busy machine makes the mall itself slower: what it took by its own stamps is the truth.
+  const { tookMs } = await server.tally();
+  const lagMs = percentilesOf(paceOf(recording).lag)?.p99 ?? 0;
+  const response = percentilesOf(histogramOf(recording));
+  for (const [percentile, index] of [['p50', 149] as const, ['p90', 269] as const, ['p99', 296] as const]) {
+    expect(response?.[percentile]).toBeGreaterThan((tookMs[index] ?? 0) - 1);
+    expect(response?.[percentile]).toBeLessThan((tookMs[index] ?? 0) + lagMs + 30);
+  }
+});
+
+test('a frozen mall shows in the percentiles by arithmetic, for all who would have come', async () => {
+  await using server = await startServer('answers-at-once');
+  const lastsMs = 3_000;
+  let frozenMs = 0;
+  let freezing: Promise<void> | undefined;
+  const seen: LiveSecond[] = [];
+  const freeze = async () => {
+    const from = performance.now();
+    server.process.kill('SIGSTOP');
+    await sleep(600);
+    server.process.kill('SIGCONT');
+    frozenMs = performance.now() - from;
+  };
+  const recording = await drive({ gateways: [server.address] }, { lastsMs, ratePerSecond: 400 }, (live) => {
+    seen.push(live);
+    freezing ??= freeze();
+  });
+  await freezing;
+
+  expect(outcomesOf(recording)).toEqual({ ok: 1_200 });
+  const response = percentilesOf(histogramOf(recording));
+  // Arrivals are spread evenly, so the slowest 1% of the phase lie within the first 1% of its length after the freeze began.
+  for (const [percentile, share] of [['p90', 0.1] as const, ['p99', 0.01] as const]) {
+    const truth = frozenMs - share * lastsMs;
+    expect(response?.[percentile]).toBeGreaterThan(0.95 * truth);
+    expect(response?.[percentile]).toBeLessThan(truth + 200);
+  }
+  expect(response?.p50).toBeLessThan(100);
+  expect(seen.map(({ phase }) => phase)).toContain('rush');
+  expect(seen.reduce((sum, { planned }) => sum + planned, 0)).toBeGreaterThan(400);
+});
+
+test.each(['resets-every-50th', 'closes-every-50th'])(
+  'a mall that %s: each is counted, and no other answer is touched',
+  async (fixture) => {
+    await using server = await startServer(fixture);
+    const recording = await drive({ gateways: [server.address] }, { lastsMs: 1_000, ratePerSecond: 400 });
+    const { byPath } = await server.tally();
+    expect(byPath['/api/v1/products']).toBe(400);
+    expect(outcomesOf(recording)).toEqual({ ok: 392, reset: 8 });
+  },
+);
+
+test('a request that is never answered is a timeout of exactly the time limit after it was sent', async () => {
+  await using server = await startServer('hangs-every-50th');
+  const recording = await drive({ gateways: [server.address], timeoutMs: 600 }, { lastsMs: 1_000, ratePerSecond: 400 });
+  expect(outcomesOf(recording)).toEqual({ ok: 392, timeout: 8 });
+  const hung = histogramOf(recording, { outcomes: ['timeout'] });
+  const lagMsMax = percentilesOf(paceOf(recording).lag)?.max ?? 0;
+  expect(hung.minNonZeroValue).toBeGreaterThanOrEqual(599_500);
+  expect(hung.maxValue / 1_000).toBeLessThanOrEqual(601 + lagMsMax);
+});
+
+test('shoppers beyond the limit are dropped, counted, and part of the plan', async () => {
+  await using server = await startServer('answers-after-100ms');
+  const recording = await drive({ gateways: [server.address], maxInFlight: 10 }, { lastsMs: 1_000, ratePerSecond: 400 });
+  const { planned, sent, dropped } = paceOf(recording);
+  expect(planned).toBe(400);
+  expect(dropped).toBeGreaterThan(200);
+  expect(sent + dropped).toBe(planned);
+  expect(outcomesOf(recording)).toEqual({ ok: sent, dropped });
+  expect(recording.generator.peakInFlight).toBe(10);
+});
+
+test('refusals are told apart by their header, their code and their status', async () => {
+  await using server = await startServer('refuses-by-turns');
+  const recording = await drive({ gateways: [server.address] }, { lastsMs: 800, ratePerSecond: 100 });
+  expect(outcomesOf(recording)).toEqual({
+    shed: 10,
+    breakerOpen: 10,
+    limited: 10,
+    timeout: 10,
+    unavailable: 10,
+    failed: 20,
+    outOfStock: 10,
+  });
+});
+
+test('a gateway that is gone refuses every connection', async () => {
+  const server = await startServer('answers-at-once');
+  await server[Symbol.asyncDispose]();
+  const recording = await drive({ gateways: [server.address] }, { lastsMs: 500, ratePerSecond: 100 });
+  expect(outcomesOf(recording)).toEqual({ refused: 50 });
+});
+
+test('whole journeys: both sides count the same requests, orders are remembered, and every trace names the run', async () => {
+  await using one = await startServer('answers-at-once');
+  await using other = await startServer('answers-at-once');
+  const shoppers = { browse: 5, view: 3, checkout: 2, wanted: { product: 'sku-1', share: 0.5 } };
+  const recording = await drive(
+    { gateways: [one.address, other.address], shoppers, accounts: { count: 5 }, arrivals: 'poisson' },
+    { lastsMs: 1_500, ratePerSecond: 300 },
+  );
+  const tallies = [await one.tally(), await other.tally()];
+  const served = (path: string) => tallies.map((tally) => tally.byPath[path] ?? 0);
+  const asked = (route: 'browse' | 'view' | 'checkout') => outcomesOf(recording, { route }).ok ?? 0;
+
+  for (const [route, path] of [
+    ['browse', '/api/v1/products'],
+    ['view', '/api/v1/products/:id'],
+    ['checkout', '/api/v1/orders'],
+  ] as const) {
+    const [first = 0, second = 0] = served(path);
+    expect(asked(route)).toBe(first + second);
+    expect(Math.min(first, second)).toBeGreaterThan(0);
+  }
+  expect(asked('browse')).toBe(recording.phases[0]?.shoppers);
+  expect(asked('checkout')).toBe(recording.checkouts.kept.length);
+  expect(asked('checkout')).toBe(tallies.reduce((sum, { idempotencyKeys }) => sum + idempotencyKeys, 0));
+  expect(new Set(tallies.flatMap(({ traceTags }) => traceTags))).toEqual(new Set(['cafe000100', 'cafe000101', 'cafe000102']));
+  expect(recording.checkouts.kept[0]).toMatchObject({
+    orderId: expect.stringMatching(/^order-/),
+    status: 'PAID',
+    idempotencyKey: expect.stringMatching(/^cafe0001-/),
+    phase: 'rush',
+  });
+  expect(recording.exemplars.filter(({ route, why }) => route === 'checkout' && why === 'slowest')).toHaveLength(5);
+});
+
+test('an order accepted for later is degraded, and a success without an order is a failure', async () => {
+  await using server = await startServer('accepts-orders-for-later');
+  const shoppers = { browse: 0, view: 0, checkout: 1 };
+  const recording = await drive({ gateways: [server.address], shoppers }, { lastsMs: 600, ratePerSecond: 100 });
+  expect(outcomesOf(recording, { route: 'checkout' })).toEqual({ degraded: 40, failed: 20 });
+  expect(recording.checkouts.kept).toHaveLength(40);
+  expect(recording.checkouts.kept.every(({ status }) => status === 'PENDING')).toBe(true);
+});
+
+test('phases that are asked for in time follow each other without a gap', async () => {
+  await using server = await startServer('answers-at-once');
+  await using driver = await start({ gateways: [server.address] });
+  const steady = { lastsMs: 400, fromPerSecond: 100, toPerSecond: 100 };
+  await Promise.all([driver.play({ name: 'one', ...steady }), driver.play({ name: 'two', ...steady })]);
+  await driver.drained();
+  const { phases } = await driver.finish();
+  expect(phases.map(({ name, fromMs, untilMs, planned }) => ({ name, fromMs, untilMs, planned }))).toEqual([
+    { name: 'one', fromMs: 0, untilMs: 400, planned: 40 },
+    { name: 'two', fromMs: 400, untilMs: 800, planned: 40 },
+  ]);
+});
+
+test('every account logs in, and one that cannot is named', async () => {
+  await using healthy = await startServer('answers-at-once');
+  await using driver = await start({ gateways: [healthy.address], accounts: { count: 20 } });
+  await driver.logIn();
+  expect(driver.tokens()).toHaveLength(20);
+  expect(driver.tokens()[19]).toBe('token of 13800000020');
+
+  await using unwell = await startServer('refuses-account-3');
+  await using other = await start({ gateways: [unwell.address], accounts: { count: 5 } });
+  await expect(other.logIn()).rejects.toThrow(/^Expected account 3 \(mobile 13800000003\) to log in at 127\.0\.0\.1:\d+, got 401/);
+});
+
+test('shoppers who check out must be logged in', async () => {
+  await using driver = await start({ gateways: ['127.0.0.1:1'], shoppers: { browse: 0, view: 0, checkout: 1 } });
+  await expect(driver.play({ name: 'rush', lastsMs: 100, fromPerSecond: 1, toPerSecond: 1 })).rejects.toThrow('logged in first');
+});
+
+test('an interrupted run ends the generator at once', async () => {
+  const interruption = new AbortController();
+  await using driver = await start({ gateways: ['127.0.0.1:1'], signal: interruption.signal });
+  const playing = driver.play({ name: 'rush', lastsMs: 60_000, fromPerSecond: 1, toPerSecond: 1 });
+  interruption.abort(new Error('interrupted'));
+  await expect(playing).rejects.toThrow('interrupted');
+  await driver.close();
+  expect(isAlive(driver.pid)).toBe(false);
+});
+
+test('a generator that dies fails what waits for it, and says so', async () => {
+  await using driver = await start({ gateways: ['127.0.0.1:1'] });
+  const playing = driver.play({ name: 'rush', lastsMs: 60_000, fromPerSecond: 1, toPerSecond: 1 });
+  process.kill(driver.pid, 'SIGKILL');
+  await expect(playing).rejects.toThrow('The load generator ended with SIGKILL before its work was done');
+});
+
+test('the generator does not outlive its harness', async () => {
+  const harness = fork(fileURLToPath(new URL('../../../support/servers/starts-a-driver.ts', import.meta.url)), { execArgv: [] });
+  const [pid] = (await once(harness, 'message')) as [number];
+  expect(isAlive(pid)).toBe(true);
+  harness.kill('SIGKILL');
+  await waitUntil({ timeoutMs: 5_000, describe: () => `process ${pid} still runs` }, () => !isAlive(pid));
+});
+
+async function drive(
+  options: Partial<OpenOptions> & { gateways: readonly string[] },
+  { lastsMs, ratePerSecond }: { lastsMs: number; ratePerSecond: number },
+  onSecond: (live: LiveSecond) => void = () => {},
+): Promise<Recording> {
+  await using driver = await start(options);
+  driver.onSecond(onSecond);
+  if ((options.shoppers ?? browsing).checkout > 0) await driver.logIn();
+  await driver.play({ name: 'rush', lastsMs, fromPerSecond: ratePerSecond, toPerSecond: ratePerSecond });
+  await driver.drained();
+  return await driver.finish();
+}
+
+async function start(options: Partial<OpenOptions> & { gateways: readonly string[] }): Promise<OpenDriver & AsyncDisposable> {
+  const driver = await startOpenDriver({
+    shoppers: browsing,
+    catalogue: { size: 20 },
+    accounts: { count: 2 },
+    seed: 1,
+    clock: runClock(),
+    runTag: 'cafe0001',
+    arrivals: 'uniform',
+    signal: new AbortController().signal,
+    ...options,
+  });
+  return Object.assign(driver, { [Symbol.asyncDispose]: driver.close });
+}
+
+/** A process that has ended and waits to be noticed by its parent is not alive. */
+function isAlive(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0] !== 'Z';
+  } catch {
+    // No such process: that is the answer.
+    return false;
+  }
+}

@@ -1,0 +1,6 @@
+import { serve } from './serve.ts';
+
+serve(({ number }, answer, { socket }) => {
+  if (number % 50 === 0) socket?.resetAndDestroy();
+  else answer();
+});

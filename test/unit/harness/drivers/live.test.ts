@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { createLiveCounts } from '../../../../harness/drivers/live.ts';
+
+test('a second counts what happened in it, and the next starts from nothing', () => {
+  const live = createLiveCounts();
+  for (let index = 1; index <= 100; index++) {
+    live.planned();
+    live.sent();
+    live.ended('ok', index);
+  }
+  live.planned();
+  live.ended('dropped');
+  live.ended('shed', 5_000);
+
+  const { latencyMsP50 = 0, latencyMsP99 = 0, ...counts } = live.take({ phase: 'rush', atMs: 1_000, inFlight: 3 });
+  expect(counts).toEqual({
+    phase: 'rush',
+    atMs: 1_000,
+    inFlight: 3,
+    planned: 101,
+    sent: 100,
+    outcomes: { ok: 100, dropped: 1, shed: 1 },
+  });
+  expect(latencyMsP50).toBeCloseTo(50, -0.5);
+  expect(latencyMsP99).toBeCloseTo(99, -0.5);
+  expect(live.take({ phase: 'rush', atMs: 2_000, inFlight: 0 })).toEqual({
+    phase: 'rush',
+    atMs: 2_000,
+    inFlight: 0,
+    planned: 0,
+    sent: 0,
+    outcomes: {},
+  });
+});
