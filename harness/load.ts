@@ -24,3 +24,9 @@ export const sentenceOf = (load: Load) => (load.kind === 'steady' ? load.rate : 
 
 /** The rates at the start and the end of the phase, as written. */
 export const ratesOf = (load: Load): { from: Rate; to: Rate } => (load.kind === 'steady' ? { from: load.rate, to: load.rate } : load);
+
+/** How many requests of each route one shopper makes on average: all browse, some go on to view, some of those check out. */
+export function requestsPerShopper(shoppers: Shoppers): Record<Route, number> {
+  const all = shoppers.browse + shoppers.view + shoppers.checkout;
+  return { browse: 1, view: (shoppers.view + shoppers.checkout) / all, checkout: shoppers.checkout / all };
+}

@@ -1,9 +1,9 @@
 import { type Fault, sentenceOf as faultSentence } from '../chaos/faults.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { type Duration, toMs, toRatePerSecond } from '../core/units.ts';
-import { defaultReplicas, endsOf, isService, type Route, routeNames, type Service, services } from '../system/topology.ts';
+import { defaultReplicas, endsOf, isService, routeNames, type Service, services } from '../system/topology.ts';
 import { checkEdge, type Expectation, requestsFor } from './expect.ts';
-import { sentenceOf as loadSentence, ratesOf, type Shoppers } from './load.ts';
+import { sentenceOf as loadSentence, ratesOf, requestsPerShopper, type Shoppers } from './load.ts';
 import type { Phase, Scenario } from './scenario.ts';
 
 /** A scenario that was checked: every name exists, every duration and rate is a number, and everything fits its phase. */
@@ -46,12 +46,6 @@ export function planRun(scenario: Scenario): Plan {
   return { scenario, replicas, phases, lastsMs: fromMs, needsCapacity };
 }
 
-/** How many requests of each route one shopper makes on average: all browse, some go on to view, some of those check out. */
-export function requestsPerShopper(shoppers: Shoppers): Record<Route, number> {
-  const all = shoppers.browse + shoppers.view + shoppers.checkout;
-  return { browse: 1, view: (shoppers.view + shoppers.checkout) / all, checkout: shoppers.checkout / all };
-}
-
 /** The plan as a story, for `plan` on the command line. */
 export function describePlan({ scenario, replicas, phases, lastsMs, needsCapacity }: Plan): string {
   const mall = Object.entries(replicas).map(([service, count]) => `${count} ${service}`);
@@ -84,9 +78,11 @@ function checkPhase({ planned: { phase, lastsMs }, names, replicas, shoppers }: 
     if (from.endsWith('x') || to.endsWith('x')) continue;
     const rateAt = (ms: number) => toRatePerSecond(from) + ((toRatePerSecond(to) - toRatePerSecond(from)) * ms) / lastsMs;
     const arrivals = ((rateAt(percentile.fromMs) + rateAt(lastsMs)) / 2) * ((lastsMs - percentile.fromMs) / 1_000);
-    const requests = Math.floor(arrivals * requestsPerShopper(shoppers)[percentile.route]);
+    // Shoppers come by chance: three standard deviations fewer than expected must still be enough.
+    const expected = arrivals * requestsPerShopper(shoppers)[percentile.route];
+    const requests = Math.max(0, Math.floor(expected - 3 * Math.sqrt(expected)));
     const needed = requestsFor(percentile.quantile);
-    if (requests < needed) refuse(`'${sentence}' needs ${needed} ${percentile.route} requests, the load gives about ${requests}`);
+    if (requests < needed) refuse(`'${sentence}' needs ${needed} ${percentile.route} requests, the load is sure to give only ${requests}`);
   }
 }
 

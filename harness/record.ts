@@ -93,6 +93,7 @@ export type Percentiles = { p50: number; p90: number; p95: number; p99: number; 
 export type TimelinePoint = {
   atMs: number;
   route: string;
+  /** Requests that were meant to start in this second. */
   planned: number;
   /** Requests of this second's arrivals by how they ended; absent means none. */
   outcomes: Partial<Record<RequestOutcome, number>>;

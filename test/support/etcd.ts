@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { startEtcd } from '../../compose/etcd.ts';
 import { claimPorts } from '../../compose/ports.ts';
 import { findPrograms } from '../../compose/programs.ts';
-import { createStage } from '../../compose/stage.ts';
+import { createLayer } from '../../compose/layer.ts';
 import { startWatchdog } from '../../compose/watchdog.ts';
 
 /** A real etcd that a test can take away and bring back, at the same address and with the same data. */
@@ -15,13 +15,13 @@ export async function startTestEtcd(undo: AsyncDisposableStack): Promise<TestEtc
   const ports = await claimPorts({ random: Math.random });
   undo.defer(() => ports.close());
   const [port, peerPort] = [await ports.next(), await ports.next()];
-  const stage = createStage({ undo, watchdog });
+  const layer = createLayer({ undo, watchdog });
   const { signal } = new AbortController();
   const cacheFolder = join(import.meta.dirname, '../../.cache');
-  const programs = await findPrograms(['etcd'], { env: process.env, cacheFolder, stage, signal, progress: () => {} });
+  const programs = await findPrograms(['etcd'], { env: process.env, cacheFolder, layer, signal, progress: () => {} });
   const program = programs.get('etcd');
   if (program === undefined) throw new Error('Expected to find etcd');
-  const folder = await stage.temporaryFolder();
+  const folder = await layer.temporaryFolder();
 
   let life = new AsyncDisposableStack();
   undo.defer(() => life.disposeAsync());
@@ -30,7 +30,7 @@ export async function startTestEtcd(undo: AsyncDisposableStack): Promise<TestEtc
     async start() {
       life = new AsyncDisposableStack();
       const logFile = join(folder, 'etcd.log');
-      await startEtcd({ program, port, peerPort, folder, logFile, stage: createStage({ undo: life, watchdog }), signal });
+      await startEtcd({ program, port, peerPort, folder, logFile, layer: createLayer({ undo: life, watchdog }), signal });
     },
     stop: () => life.disposeAsync(),
   };

@@ -1,0 +1,188 @@
+import { join, relative } from 'node:path';
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { messageOf, UsageError } from './core/errors.ts';
+import { requireNode } from './core/runtime.ts';
+import { monotonic } from './core/time.ts';
+import { findScenario, listScenarios, loadScenario } from './harness/catalogue.ts';
+import { describePlan, planRun } from './harness/plan.ts';
+import { type Outcome, readRecord } from './harness/record.ts';
+import { run } from './harness/run.ts';
+import type { Moment } from './harness/timeline.ts';
+import { type Live, verdictTable } from './reports/console.ts';
+import { writeHtml } from './reports/html/page.ts';
+import { createTerminal } from './reports/terminal.ts';
+import { type Mechanism, mechanisms } from './system/config.ts';
+
+const help = `Usage: npm run scenario -- <scenario> [options]
+       node cli.ts <command> …
+
+  run [scenario]      runs a scenario and writes runs/<scenario>-<time>/; without a name it lists the scenarios
+  plan <scenario>     checks a scenario and prints its story; starts nothing
+  report <run folder> writes report.html anew from a run's record.json
+
+Options of run
+  --without <mechanism>  switches ${mechanisms.join(', ')} off in the whole mall; may be repeated
+  --seed <number>        the seed of arrivals, choices and trace ids; default: by the time of day
+  --capacity <number>    shoppers a second to take as 1x, instead of probing the machine
+
+A scenario is a name from scenarios/ or a path to a .ts file.
+Exit codes: 0 all met · 1 something missed · 2 inconclusive · 3 invalid scenario, command line or environment · 130 interrupted`;
+
+const exitCodes: Record<Outcome, number> = { met: 0, missed: 1, unknown: 2 };
+const root = import.meta.dirname;
+
+requireNode();
+process.exitCode = await main(process.argv.slice(2)).catch(explain);
+
+async function main([command = 'help', ...rest]: string[]): Promise<number> {
+  switch (command) {
+    case 'run':
+      return runCommand(rest);
+    case 'plan':
+      return planCommand(rest);
+    case 'report':
+      return reportCommand(rest);
+    case 'help':
+    case '--help':
+    case '-h':
+      console.log(help);
+      return 0;
+    default:
+      throw new UsageError(`There is no command '${command}'; there are run, plan and report`);
+  }
+}
+
+async function runCommand(args: string[]): Promise<number> {
+  const { values, positionals } = parse(args, {
+    without: { type: 'string', multiple: true },
+    seed: { type: 'string' },
+    capacity: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  });
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  // npm keeps `--without` for itself unless it is told where its own options end.
+  const [name, ...more] = positionals;
+  if (name === undefined) return list();
+  if (process.env.npm_config_without !== undefined || more.length > 0) {
+    throw new UsageError(
+      `Expected one scenario, got '${positionals.join(' ')}'; options go behind two dashes: npm run scenario -- ${name} --without breaker`,
+    );
+  }
+  const found = await findScenario(join(root, 'scenarios'), name);
+  const plan = planRun(await loadScenario(found));
+  const seed = values.seed === undefined ? Date.now() % 1_000_000 : wholeNumber('--seed', values.seed);
+  const capacity = values.capacity === undefined ? undefined : positiveNumber('--capacity', values.capacity);
+
+  const without = mechanismsFrom(values.without ?? []);
+  const interrupt = new AbortController();
+  onInterrupt(interrupt);
+  const terminal = createTerminal({ stream: process.stdout, now: monotonic, isCi: process.env.CI !== undefined });
+  try {
+    const { record, folder } = await run({
+      plan,
+      file: found.file,
+      runsFolder: join(root, 'runs'),
+      seed,
+      without,
+      ...(capacity === undefined ? {} : { capacityPerSecond: capacity }),
+      signal: interrupt.signal,
+      watch: { ...terminal, moment: (moment) => terminal.second(liveOf(moment)) },
+    });
+    terminal.end();
+    const report = relative(process.cwd(), await writeHtml(folder, record));
+    console.log(verdictTable(record, { colour: terminal.colour, width: terminal.width, report }));
+    return exitCodes[record.outcome];
+  } catch (thrown) {
+    terminal.end();
+    if (!interrupt.signal.aborted) throw thrown;
+    console.error('Interrupted: every fault is undone and everything that was started is stopped.');
+    return 130;
+  }
+}
+
+async function planCommand(args: string[]): Promise<number> {
+  const { positionals } = parse(args, {});
+  const [name, ...more] = positionals;
+  if (name === undefined || more.length > 0) throw new UsageError('Expected one scenario: node cli.ts plan <scenario>');
+  console.log(describePlan(planRun(await loadScenario(await findScenario(join(root, 'scenarios'), name)))));
+  return 0;
+}
+
+async function reportCommand(args: string[]): Promise<number> {
+  const { positionals } = parse(args, {});
+  const [folder, ...more] = positionals;
+  if (folder === undefined || more.length > 0)
+    throw new UsageError('Expected one folder of a run: node cli.ts report runs/<scenario>-<time>');
+  console.log(await writeHtml(folder, await readRecord(folder)));
+  return 0;
+}
+
+async function list(): Promise<number> {
+  console.log('Scenarios (npm run scenario <name>):\n');
+  for (const found of await listScenarios(join(root, 'scenarios'))) {
+    console.log(`  ${found.name.padEnd(16)} ${(await loadScenario(found)).story}`);
+  }
+  return 0;
+}
+
+function liveOf({ phase, elapsedMs, lastsMs, planned, outcomes, inFlight, latencyMsP50, latencyMsP99, faults }: Moment): Live {
+  return {
+    phase,
+    elapsedMs,
+    totalMs: lastsMs,
+    plannedPerSecond: planned,
+    answeredPerSecond: Object.values(outcomes).reduce((sum, count) => sum + count, 0) - (outcomes.dropped ?? 0),
+    inFlight,
+    ...(latencyMsP50 === undefined || latencyMsP99 === undefined ? {} : { latencyMs: { p50: latencyMsP50, p99: latencyMsP99 } }),
+    outcomes,
+    faults,
+  };
+}
+
+/** The first Ctrl-C undoes and stops in order; the second leaves at once, and the watchdog does the rest. */
+function onInterrupt(interrupt: AbortController): void {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (interrupt.signal.aborted) process.exit(130);
+      console.error('\nStopping … (again to leave at once)');
+      interrupt.abort(new Error(`interrupted by ${name}`));
+    });
+  }
+}
+
+function parse<O extends ParseArgsOptionsConfig>(args: string[], options: O) {
+  try {
+    return parseArgs({ args, options, allowPositionals: true, strict: true });
+  } catch (cause) {
+    throw new UsageError(`${messageOf(cause).split('. ')[0]}; see node cli.ts help`, { cause });
+  }
+}
+
+function mechanismsFrom(names: readonly string[]): Mechanism[] {
+  return names
+    .flatMap((text) => text.split(','))
+    .map((name) => {
+      const found = mechanisms.find((mechanism) => mechanism === name);
+      if (found === undefined) throw new UsageError(`Expected --without to be one of ${mechanisms.join(', ')}, got '${name}'`);
+      return found;
+    });
+}
+
+function wholeNumber(flag: string, text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new UsageError(`Expected ${flag} to be a whole number from 0, got '${text}'`);
+  return Number(text);
+}
+
+function positiveNumber(flag: string, text: string): number {
+  if (!/^\d+(\.\d+)?$/.test(text) || Number(text) === 0) throw new UsageError(`Expected ${flag} to be a number above 0, got '${text}'`);
+  return Number(text);
+}
+
+/** What a person can mend is said in one sentence; anything else is a defect of ours and keeps its stack. Both exit with 3. */
+function explain(thrown: unknown): number {
+  console.error(thrown instanceof UsageError ? thrown.message : thrown);
+  return 3;
+}

@@ -1,0 +1,95 @@
+import { startEmbedded } from '../chaos/embedded/start.ts';
+import { type Network, openNetwork } from '../chaos/network.ts';
+import type { Deployment } from '../compose/deployment.ts';
+import { planLocal } from '../compose/local.ts';
+import { seededRandom } from '../core/random.ts';
+import type { RunClock } from '../core/time.ts';
+import type { Mechanism } from '../system/config.ts';
+import { type OpenDriver, startOpenDriver } from './drivers/open.ts';
+import { type Auditor, openAuditor } from './observe/audit.ts';
+import { type Scraper, startScraper } from './observe/metrics.ts';
+import { startOtlpReceiver } from './observe/otlp.ts';
+import { createSpanStore, type SpanStore } from './observe/spans.ts';
+import type { Plan } from './plan.ts';
+import type { Steps } from './steps.ts';
+
+/** How many people have an account, and how many products there are (`sku-1` and on): what the mall is seeded with. */
+export const population = { accounts: { count: 50 }, catalogue: { size: 200 } } as const;
+
+/** A mall that runs, with everything around it that loads, breaks and watches it. */
+export type Stage = {
+  deployment: Deployment;
+  network: Network;
+  driver: OpenDriver;
+  spans: SpanStore;
+  scraper: Scraper;
+  auditor: Auditor;
+  /** The run clock's milliseconds at which spans and scrapes count as 0. */
+  epochMs: number;
+  runTag: string;
+};
+
+/**
+ * Stands everything up: receiver, backing servers, a proxy on every wire, the mall, the load driver with its shoppers logged in.
+ * Whatever was started is deferred on `undo` where it was started. On return the mall answers.
+ */
+export async function setStage({
+  plan,
+  folder,
+  seed,
+  without,
+  clock,
+  signal,
+  undo,
+  steps,
+  note,
+}: {
+  plan: Plan;
+  folder: string;
+  seed: number;
+  without: readonly Mechanism[];
+  clock: RunClock;
+  signal: AbortSignal;
+  undo: AsyncDisposableStack;
+  steps: Steps;
+  note: (line: string) => void;
+}): Promise<Stage> {
+  const { scenario, replicas } = plan;
+  const epochMs = clock.nowMs();
+  const now = () => clock.nowMs() - epochMs;
+  const runTag = tagFrom(seed);
+
+  steps.begin('backing servers');
+  const spans = createSpanStore({ runTag });
+  const receiver = await startOtlpReceiver({ epochMs, store: spans });
+  undo.defer(() => receiver.close());
+  const local = await planLocal({ replicas, folder, otlp: receiver.address, signal, undo, progress: note });
+  const [proxies] = await Promise.all([startEmbedded({ signal }), local.startServers()]);
+  undo.defer(() => proxies.close());
+  const network = await openNetwork({ controlUrl: proxies.controlUrl, wires: local.wires, signal });
+  undo.defer(() => network.close());
+
+  steps.begin('mall');
+  const deployment = await local.startMall({
+    addressOf: network.addressOf,
+    epochOffsetNs: clock.epochOffsetNs,
+    without,
+    stock: scenario.mall.stock ?? {},
+    shoppers: population.accounts.count,
+  });
+  const targets = deployment.replicas.map(({ instance, admin }) => ({ instance, url: `http://${admin}/metrics` }));
+  const scraper = startScraper({ targets, now, signal });
+  undo.defer(() => scraper.close());
+  const auditor = await openAuditor(deployment);
+  undo.defer(() => auditor.close());
+
+  steps.begin('shoppers');
+  const { gateways } = deployment;
+  const driver = await startOpenDriver({ gateways, shoppers: scenario.shoppers, ...population, seed, clock, runTag, signal });
+  undo.defer(() => driver.close());
+  await driver.logIn();
+  return { deployment, network, driver, spans, scraper, auditor, epochMs, runTag };
+}
+
+/** Eight hexadecimal digits that begin every trace id of the run. All zeros are kept for no trace at all. */
+const tagFrom = (seed: number) => (1 + Math.floor(seededRandom(seed)() * (2 ** 32 - 1))).toString(16).padStart(8, '0').slice(0, 8);

@@ -1,0 +1,185 @@
+import { cpus, totalmem } from 'node:os';
+import { basename } from 'node:path';
+import { sentenceOf as faultSentence } from '../chaos/faults.ts';
+import { endsOf, isService, type Service, services } from '../system/topology.ts';
+import type { Capacity } from './drivers/autocannon.ts';
+import type { JudgedExpectation } from './judge.ts';
+import { sentenceOf as loadSentence } from './load.ts';
+import { type Evidence, epochToTimeline, sheddingOf, spanLedger } from './observe/evidence.ts';
+import { recordOf } from './observe/traces.ts';
+import type { Plan } from './plan.ts';
+import { type Outcome, type RequestRow, type RunRecord, requestOutcomes, type TimelinePoint } from './record.ts';
+import { fromBase64, histogramOf, paceOf, percentilesOf, type Recording } from './recording.ts';
+import type { Step } from './steps.ts';
+import type { Played } from './timeline.ts';
+
+/** Everything a run saw and concluded, as the one document that reports are told from. */
+export function tellRecord({
+  plan,
+  file,
+  seed,
+  without,
+  startedAt,
+  folder,
+  steps,
+  capacity,
+  played,
+  evidence,
+  verdicts,
+  conclusion,
+}: {
+  plan: Plan;
+  file: string;
+  seed: number;
+  without: readonly string[];
+  startedAt: Date;
+  folder: string;
+  steps: Step[];
+  capacity: Capacity | undefined;
+  played: Played;
+  evidence: Evidence;
+  verdicts: JudgedExpectation[];
+  conclusion: { outcome: Outcome; why: string };
+}): RunRecord {
+  const { recording } = evidence;
+  const back = (runClockMs: number) => runClockMs - recording.startMs;
+  return {
+    version: 1,
+    scenario: { name: plan.scenario.name, story: plan.scenario.story, file: basename(file) },
+    run: { id: basename(folder), startedAt: startedAt.toISOString(), seed, without: [...without], machine: machine(), steps },
+    ...conclusion,
+    ...(capacity === undefined ? {} : { capacity }),
+    mall: { replicas: plan.replicas },
+    phases: played.phases.map(({ planned: { phase }, fromMs, untilMs, fromPerSecond, toPerSecond }) => ({
+      name: phase.name,
+      fromMs: back(fromMs),
+      untilMs: back(untilMs),
+      load: loadSentence(phase.load),
+      shoppersPerSecondFrom: fromPerSecond,
+      shoppersPerSecondTo: toPerSecond,
+    })),
+    faults: played.faults.map(({ phase, fault, wires, fromMs, untilMs }) => ({
+      phase,
+      sentence: faultSentence(fault),
+      wires,
+      fromMs: back(fromMs),
+      untilMs: back(untilMs),
+    })),
+    verdicts,
+    requests: requestRows(recording),
+    timeline: timelinePoints(recording),
+    breakers: breakerSeries(evidence),
+    picks: pickSeries(evidence),
+    shedding: sheddingSeries(evidence),
+    generator: generatorHealth(recording),
+    spans: spanLedger(evidence),
+    traces: traceExamples(evidence),
+  };
+}
+
+function machine(): RunRecord['run']['machine'] {
+  const processors = cpus();
+  return {
+    cpu: processors[0]?.model.trim() ?? 'unknown',
+    cores: processors.length,
+    memoryBytes: totalmem(),
+    platform: `${process.platform} ${process.arch}`,
+    node: process.versions.node,
+  };
+}
+
+function requestRows({ totals }: Recording): RequestRow[] {
+  return totals
+    .filter(({ count }) => count > 0)
+    .map(({ phase, route, outcome, count, histogram }) => {
+      const latencyMs = percentilesOf(fromBase64(histogram));
+      return { phase, route, outcome, count, ...(latencyMs === undefined ? {} : { latencyMs }), histogram };
+    });
+}
+
+function timelinePoints(recording: Recording): TimelinePoint[] {
+  const routesAt = new Map<string, { atMs: number; route: TimelinePoint['route'] }>();
+  for (const { atMs, route } of recording.seconds) routesAt.set(`${atMs} ${route}`, { atMs, route });
+  const points = [...routesAt.values()].sort((a, b) => a.atMs - b.atMs || a.route.localeCompare(b.route));
+  return points.map(({ atMs, route }) => {
+    const rows = recording.seconds.filter((row) => row.atMs === atMs && row.route === route);
+    const outcomes: TimelinePoint['outcomes'] = {};
+    for (const outcome of requestOutcomes) {
+      const count = rows.filter((row) => row.outcome === outcome).reduce((sum, row) => sum + row.count, 0);
+      if (count > 0) outcomes[outcome] = count;
+    }
+    const served = histogramOf(recording, {
+      fromMs: atMs,
+      untilMs: atMs + 1,
+      outcomes: ['ok', 'degraded'],
+      route: rows[0]?.route ?? 'browse',
+    });
+    const latencyMs = percentilesOf(served);
+    const planned = Object.values(outcomes).reduce((sum, count) => sum + count, 0);
+    return {
+      atMs,
+      route,
+      planned,
+      outcomes,
+      ...(latencyMs === undefined ? {} : { latencyMs: { p50: latencyMs.p50, p95: latencyMs.p95, p99: latencyMs.p99 } }),
+    };
+  });
+}
+
+function breakerSeries(evidence: Evidence): RunRecord['breakers'] {
+  const back = epochToTimeline(evidence);
+  return [...evidence.spans.edges(evidence.recording.startMs - evidence.epochMs)].map(([edge, seconds]) => ({
+    edge,
+    points: seconds.map(({ atMs, calls, refused, failed }) => ({ atMs: back(atMs), calls, refused, failed })).filter(isOfTimeline),
+  }));
+}
+
+function pickSeries(evidence: Evidence): RunRecord['picks'] {
+  const back = epochToTimeline(evidence);
+  return [...evidence.spans.edges(evidence.recording.startMs - evidence.epochMs)].flatMap(([edge, seconds]) => {
+    const { callee } = endsOf(edge);
+    if (!isService(callee)) return [];
+    const instances = evidence.replicas.filter(({ service }) => service === callee);
+    if (instances.length < 2) return [];
+    const points = seconds.map(({ atMs, picked }) => ({
+      atMs: back(atMs),
+      picked: instances.map(({ instance }) => picked.get(instance) ?? 0),
+    }));
+    return [{ edge, replicas: instances.map(({ replica }) => replica), points: points.filter(isOfTimeline) }];
+  });
+}
+
+function sheddingSeries(evidence: Evidence): RunRecord['shedding'] {
+  const window = { fromMs: 0, untilMs: evidence.recording.phases.at(-1)?.untilMs ?? 0 };
+  return services.map((service: Service) => ({ service, points: sheddingOf(evidence, service, window) }));
+}
+
+function generatorHealth(recording: Recording): RunRecord['generator'] {
+  const { planned, sent, dropped, lag } = paceOf(recording);
+  const at = percentilesOf(lag) ?? { p50: 0, p99: 0, max: 0 };
+  return { planned, sent, dropped, lagMsP50: at.p50, lagMsP99: at.p99, lagMsMax: at.max, peakInFlight: recording.generator.peakInFlight };
+}
+
+/** One example of each kind for each phase and route, out of those whose spans were kept. */
+function traceExamples(evidence: Evidence): RunRecord['traces'] {
+  const { recording, spans, epochMs } = evidence;
+  const offsetMs = recording.startMs - epochMs;
+  const taken = new Set<string>();
+  return recording.exemplars.flatMap(({ traceId, spanId, phase, route, why, outcome, startMs, durationMs }) => {
+    const kind = `${phase} ${route} ${why}`;
+    const trace = spans.trace(traceId);
+    if (trace === undefined || taken.has(kind)) return [];
+    taken.add(kind);
+    const failed = outcome !== 'ok' && outcome !== 'degraded';
+    const told = recordOf(trace, { spanId, startMs: startMs + offsetMs, durationMs, failed });
+    const shifted = told.map((span) => ({
+      ...span,
+      startMs: span.startMs - offsetMs,
+      events: span.events.map(({ name, atMs }) => ({ name, atMs: atMs - offsetMs })),
+    }));
+    return [{ traceId, phase, route, why, outcome, durationMs, spans: shifted }];
+  });
+}
+
+/** The probe and the warm-up lie before 0 and are no part of the story. */
+const isOfTimeline = ({ atMs }: { atMs: number }) => atMs >= -1_000;

@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { root, startCli } from '../../support/cli.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'stampede-scenarios-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function answerTo(...args: string[]): Promise<{ code: unknown; output: string }> {
+  const cli = startCli(args);
+  const code = await cli.exited;
+  expect(cli.remains()).toEqual({ processes: [], files: [] });
+  cli.clean();
+  return { code, output: cli.output().trim() };
+}
+
+/** A scenario file that is right but for one thing. */
+function scenarioFile(name: string, { expectation = '', fault = '', lasts = '4s', head = '' }): string {
+  const file = join(folder, `${name}.ts`);
+  const words = join(root, 'harness/index.ts');
+  writeFileSync(
+    file,
+    `import { breaker, latency, phase, scenario, slow, steady } from '${words}';
+     ${head}
+     export default scenario('wrong', { story: 'Something is wrong.', mall: {}, shoppers: { browse: 1, view: 0, checkout: 1 }, timeline: [
+       phase('only', { lasts: '${lasts}', load: steady('10/s'), faults: [${fault}], expect: [${expectation}] }),
+     ] });`,
+  );
+  return file;
+}
+
+test('run without a name lists the scenarios with a sentence each', async () => {
+  const { code, output } = await answerTo('run');
+  expect(code).toBe(0);
+  expect(output).toMatch(/flash-sale\s+More shoppers than the mall can serve/);
+});
+
+test('plan prints the story and starts nothing', async () => {
+  const { code, output } = await answerTo('plan', 'flash-sale');
+  expect(code).toBe(0);
+  expect(output).toContain('- the breaker on orders->payment opens within');
+});
+
+test('help names every command and exit code', async () => {
+  const { code, output } = await answerTo('help');
+  expect(code).toBe(0);
+  expect(output).toContain('130 interrupted');
+});
+
+test.each<[string, () => string[], string]>([
+  ['an unknown scenario', () => ['run', 'flash-sail'], "There is no scenario 'flash-sail'; there are: flash-sale"],
+  ['a scenario file that is not there', () => ['run', 'nowhere.ts'], "There is no scenario file 'nowhere.ts'"],
+  ['an unknown command', () => ['launch'], "There is no command 'launch'; there are run, plan and report"],
+  ['an unknown flag', () => ['run', 'flash-sale', '--fast'], "Unknown option '--fast'; see node cli.ts help"],
+  [
+    'a mechanism that is none',
+    () => ['run', 'flash-sale', '--without', 'brakes'],
+    "Expected --without to be one of breaker, shedding, p2c, got 'brakes'",
+  ],
+  ['a seed that is no number', () => ['run', 'flash-sale', '--seed', 'x'], "Expected --seed to be a whole number from 0, got 'x'"],
+  ['a capacity of nothing', () => ['run', 'flash-sale', '--capacity', '0'], "Expected --capacity to be a number above 0, got '0'"],
+  ['a folder without a record', () => ['report', folder], "Expected a run's folder or its record.json"],
+  ['a wrong edge', () => ['run', scenarioFile('edge', { expectation: "breaker('user->payment').stays('closed')" })], "got 'user->payment'"],
+  [
+    'a wrong edge of a fault',
+    () => ['run', scenarioFile('fault', { fault: "slow('user->payment', { by: '1s' })" })],
+    "got 'user->payment'",
+  ],
+  ['a wrong unit', () => ['run', scenarioFile('unit', { expectation: "latency('browse').p50.below('250')" })], "got '250'"],
+  ['a wrong route', () => ['run', scenarioFile('route', { expectation: "latency('chekout').p50.below('1s')" })], "got 'chekout'"],
+  ['a wrong duration', () => ['run', scenarioFile('lasts', { lasts: '4 seconds' })], "Phase 'only': Expected a duration"],
+  [
+    'a percentile too fine for its phase',
+    () => ['run', scenarioFile('fine', { expectation: "latency('browse').p99.below('1s')" })],
+    'needs 1000 browse requests, the load is sure to give only 21',
+  ],
+  ['a file with a syntax error', () => ['run', scenarioFile('syntax', { head: 'const = 1;' })], 'syntax.ts: '],
+  ['a file that exports no scenario', () => ['run', join(root, 'core/units.ts')], 'expected its default export to be scenario('],
+])('%s gets one sentence and exit 3', async (_name, args, sentence) => {
+  const { code, output } = await answerTo(...args());
+  expect(output).toContain(sentence);
+  expect(code).toBe(3);
+  expect(output).not.toMatch(/\n\s+at /);
+});
+
+test('options that npm would keep for itself are explained', async () => {
+  const cli = startCli(['run', 'flash-sale', 'breaker'], { npm_config_without: 'true' });
+  expect(await cli.exited).toBe(3);
+  expect(cli.output()).toContain('npm run scenario -- flash-sale --without breaker');
+  cli.clean();
+});
