@@ -1,0 +1,223 @@
+import type { Socket } from 'node:net';
+import type { Random } from '../../core/random.ts';
+import type { Clock } from '../../core/time.ts';
+import { type Giver, type Receiver, ToxicStage } from './stage.ts';
+import type { Chunk, Toxic } from './toxic.ts';
+
+/** One direction of one connection. Toxics come and go on it while bytes flow; none is lost, and order is kept. */
+export type Link = {
+  /** Puts a toxic at the end of the chain, next to the destination. Bytes in hand bypass it. */
+  add(toxic: Toxic): void;
+  /** Starts the stage of a toxic again, with the values it has now. */
+  update(toxic: Toxic): void;
+  /** Passes on at once what the toxic held up, and takes its stage out. */
+  remove(toxic: Toxic): void;
+  /** Whether a toxic acts on it that wants both sockets reset at the end. */
+  resets(): boolean;
+};
+
+/**
+ *   source ── reader ──▶ stage ──▶ stage ──▶ writer ── destination
+ *
+ * Without toxics the reader writes straight to the destination: no queue, no stamp, no timer. The end of the source travels behind its
+ * last byte; then `close` closes the destination. That is the source of the opposite link, which ends the same way.
+ */
+export function openLink({
+  source,
+  destination,
+  toxics,
+  close,
+  clock,
+  random,
+}: {
+  source: Socket;
+  destination: Socket;
+  toxics: readonly Toxic[];
+  close: (socket: Socket) => void;
+  clock: Clock;
+  random: Random;
+}): Link {
+  const stages: ToxicStage[] = [];
+  const writer = createWriter(destination, close);
+  const reader = createReader(source, { destination, writer, clock });
+  writer.before = reader;
+
+  for (const toxic of toxics) append(toxic);
+  for (const stage of stages) stage.start();
+
+  destination.on('close', () => {
+    writer.drop();
+    for (const stage of stages) stage.drop();
+  });
+  source.resume();
+
+  return {
+    add(toxic) {
+      const last = stages.at(-1);
+      if (destination.destroyed || (last?.ended ?? reader.hasEnded())) return;
+      for (const chunk of last?.interrupt('restart') ?? []) writer.give(chunk);
+      append(toxic).start();
+      last?.start();
+    },
+
+    update(toxic) {
+      const stage = stageOf(toxic);
+      if (stage === undefined || stage.ended) return;
+      for (const chunk of stage.interrupt('restart')) stage.after.give(chunk);
+      stage.start();
+    },
+
+    remove(toxic) {
+      const stage = stageOf(toxic);
+      if (stage === undefined || stage.ended) return;
+      const held = stage.interrupt('removal');
+      if (toxic.kind.closesOnRemoval) return stage.end();
+      for (const chunk of held) stage.after.give(chunk);
+      takeOut(stage);
+    },
+
+    resets: () => stages.some((stage) => stage.acts && stage.toxic.kind.resets),
+  };
+
+  function append(toxic: Toxic): ToxicStage {
+    const before = stages.at(-1) ?? reader;
+    const stage = new ToxicStage(toxic, { before, after: writer, clock, random });
+    before.after = stage;
+    writer.before = stage;
+    stages.push(stage);
+    return stage;
+  }
+
+  function takeOut(stage: ToxicStage): void {
+    const index = stages.indexOf(stage);
+    const previous = stages[index - 1];
+    const restarts = previous !== undefined && !previous.ended;
+    const held = restarts ? previous.interrupt('restart') : [];
+    stage.empty();
+    for (const chunk of held) stage.after.give(chunk);
+    stages.splice(index, 1);
+    stage.before.after = stage.after;
+    stage.after.before = stage.before;
+    if (restarts) previous.start();
+    else stage.before.pump();
+  }
+
+  function stageOf(toxic: Toxic): ToxicStage | undefined {
+    return stages.find((stage) => stage.toxic === toxic);
+  }
+}
+
+/** Reads are cut to this size, which is what one read of the original brings. */
+const longestChunkBytes = 32 * 1024;
+
+type Reader = Giver & { hasEnded(): boolean };
+
+function createReader(source: Socket, { destination, writer, clock }: { destination: Socket; writer: Writer; clock: Clock }): Reader {
+  let isPaused = false;
+  let hasEnded = false;
+  const reader: Reader = { after: writer, hasEnded: () => hasEnded, pump };
+
+  source.on('data', function forward(bytes: Buffer) {
+    if (reader.after === writer && writer.isFree()) {
+      if (!destination.write(bytes)) pause();
+      return;
+    }
+    giveInChunks(bytes);
+    if (!hasRoom()) pause();
+  });
+  source.on('end', end);
+  source.on('close', end);
+  return reader;
+
+  function pause(): void {
+    isPaused = true;
+    source.pause();
+  }
+
+  function pump(): void {
+    if (!isPaused || hasEnded || !hasRoom()) return;
+    isPaused = false;
+    source.resume();
+  }
+
+  function hasRoom(): boolean {
+    // Toxics that come and go leave what they held with the writer; a destination that does not read must not pile it up.
+    return reader.after.hasRoom() && !writer.isBehind();
+  }
+
+  function giveInChunks(bytes: Buffer): void {
+    const stampMs = clock();
+    for (let start = 0; start < bytes.length; start += longestChunkBytes)
+      reader.after.give({ bytes: bytes.subarray(start, start + longestChunkBytes), stampMs });
+  }
+
+  function end(): void {
+    if (hasEnded) return;
+    hasEnded = true;
+    reader.after.giveEnd();
+  }
+}
+
+type Writer = Receiver & {
+  /** Nothing is under way, so that a write keeps the order. */
+  isFree(): boolean;
+  /** More than one chunk waits behind the one that is being written. */
+  isBehind(): boolean;
+  drop(): void;
+};
+
+const nobody: Giver = {
+  pump() {},
+  get after(): Receiver {
+    throw new Error('A link was used before it was complete');
+  },
+};
+
+/** Writes one chunk at a time, so that chunks which a toxic spaced out are not merged again. */
+function createWriter(destination: Socket, close: (socket: Socket) => void): Writer {
+  let inbox: Chunk[] = [];
+  let isWriting = false;
+  let hasEnded = false;
+  let isGone = false;
+
+  const writer: Writer = {
+    before: nobody,
+    hasRoom: () => !isWriting && inbox.length === 0 && !destination.writableNeedDrain,
+    isFree: () => !isWriting && inbox.length === 0,
+    isBehind: () => inbox.length > 1,
+    give(chunk) {
+      if (isGone) return;
+      inbox.push(chunk);
+      if (!isWriting) writeNext();
+    },
+    giveEnd() {
+      hasEnded = true;
+      if (!isWriting) closeDestination();
+    },
+    drop() {
+      isGone = true;
+      inbox = [];
+    },
+  };
+  destination.on('drain', () => writer.before.pump());
+  return writer;
+
+  function writeNext(): void {
+    const chunk = inbox.shift();
+    if (chunk !== undefined) {
+      isWriting = true;
+      destination.write(chunk.bytes, written);
+    } else if (hasEnded) closeDestination();
+    else writer.before.pump();
+  }
+
+  function written(): void {
+    isWriting = false;
+    if (!isGone) writeNext();
+  }
+
+  function closeDestination(): void {
+    isGone = true;
+    close(destination);
+  }
+}

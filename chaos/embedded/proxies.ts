@@ -1,0 +1,168 @@
+import { type Random, seededRandom } from '../../core/random.ts';
+import type { Clock } from '../../core/time.ts';
+import { formatAddress, isSameListen, parseAddress, resolveAddress } from './address.ts';
+import { type ProxyFields, parseAttributes, type ToxicFields } from './body.ts';
+import { createProxy, type EmbeddedProxy } from './proxy.ts';
+import { refusals } from './refusal.ts';
+import type { Toxic } from './toxic.ts';
+import { toxicKinds } from './toxics/table.ts';
+
+/**
+ * The proxies of a server by name, and what control calls do to them. Refusals are thrown; other errors come from the operating
+ * system. Calls that open or close listeners run one after the other; none waits for a peer.
+ */
+export type Proxies = {
+  all(): EmbeddedProxy[];
+  find(name: string): EmbeddedProxy;
+  create(fields: ProxyFields): Promise<EmbeddedProxy>;
+  update(proxy: EmbeddedProxy, fields: ProxyFields): Promise<void>;
+  /** Makes all of them be there, and leaves those alone that already are. `done` is filled as it goes, so that it tells what was done before an error. */
+  populate(entries: readonly ProxyFields[], done: EmbeddedProxy[]): Promise<void>;
+  remove(proxy: EmbeddedProxy): Promise<void>;
+  /** Enables every proxy and removes every toxic. A proxy that cannot listen does not keep the others from it. */
+  reset(): Promise<void>;
+  /** Closes every listener and every connection. */
+  close(): Promise<void>;
+};
+
+/** `seed` makes the draws of toxicity and jitter reproducible, for each proxy and direction on its own. */
+export function createProxies({ clock, seed }: { clock: Clock; seed: number }): Proxies {
+  const byName = new Map<string, EmbeddedProxy>();
+  const inTurn = createTurns();
+
+  return {
+    all: () => [...byName.values()],
+
+    find(name) {
+      const proxy = byName.get(name);
+      if (proxy === undefined) throw refusals.noProxy();
+      return proxy;
+    },
+
+    async create(fields) {
+      const wanted = check(fields);
+      return await inTurn(async () => {
+        if (byName.has(wanted.name)) throw refusals.proxyExists();
+        return await put(wanted);
+      });
+    },
+
+    update: (proxy, fields) => inTurn(() => change(proxy, fields)),
+
+    async populate(entries, done) {
+      const wanted = entries.map((fields, index) => check(fields, ` at proxy ${index + 1}`));
+      await inTurn(async () => {
+        for (const entry of wanted) done.push(await ensure(entry));
+      });
+    },
+
+    remove: (proxy) =>
+      inTurn(async () => {
+        byName.delete(proxy.name);
+        await proxy.stop();
+      }),
+
+    reset: () =>
+      inTurn(async () => {
+        const errors: unknown[] = [];
+        for (const proxy of byName.values()) {
+          await proxy.start().catch((error: unknown) => errors.push(error));
+          for (const toxic of toxicsOf(proxy)) proxy.remove(toxic);
+        }
+        if (errors.length > 0) throw errors[0];
+      }),
+
+    close: () =>
+      inTurn(async () => {
+        await Promise.all([...byName.values()].map((proxy) => proxy.stop()));
+      }),
+  };
+
+  async function put({ name, listen, upstream, enabled }: Required<ProxyFields>): Promise<EmbeddedProxy> {
+    const proxy = createProxy({ name, listen, upstream, clock, randomOf: (stream) => randomFor(`${name} ${stream}`, seed) });
+    if (enabled) await proxy.start();
+    byName.set(name, proxy);
+    return proxy;
+  }
+
+  async function ensure(wanted: Required<ProxyFields>): Promise<EmbeddedProxy> {
+    const existing = byName.get(wanted.name);
+    if (existing === undefined) return await put(wanted);
+    if (existing.upstream === wanted.upstream && !(await listensElsewhere(existing, wanted.listen))) return existing;
+    await existing.stop();
+    return await put(wanted);
+  }
+}
+
+/** All toxics of a proxy in the order in which they are shown. */
+export const toxicsOf = (proxy: EmbeddedProxy): Toxic[] => [...proxy.toxics.upstream, ...proxy.toxics.downstream];
+
+export function findToxic(proxy: EmbeddedProxy, name: string): Toxic {
+  const toxic = toxicsOf(proxy).find((one) => one.name === name);
+  if (toxic === undefined) throw refusals.noToxic();
+  return toxic;
+}
+
+export function addToxic(proxy: EmbeddedProxy, fields: ToxicFields): Toxic {
+  const { type = '', stream = 'downstream', toxicity = 1 } = fields;
+  if (!['upstream', 'downstream'].includes(stream.toLowerCase())) throw refusals.badStream();
+  const name = fields.name === undefined || fields.name === '' ? `${type}_${stream}` : fields.name;
+  const kind = toxicKinds.get(type);
+  if (kind === undefined) throw refusals.badType();
+  if (toxicsOf(proxy).some((toxic) => toxic.name === name)) throw refusals.toxicExists();
+  const unset = Object.fromEntries(kind.attributes.map((attribute) => [attribute, 0]));
+  const toxic = { name, type, stream, toxicity, attributes: { ...unset, ...parseAttributes(fields.attributes, kind.attributes) }, kind };
+  proxy.add(toxic);
+  return toxic;
+}
+
+export function updateToxic(proxy: EmbeddedProxy, toxic: Toxic, { attributes, toxicity }: ToxicFields): void {
+  Object.assign(toxic.attributes, parseAttributes(attributes, toxic.kind.attributes));
+  toxic.toxicity = toxicity ?? toxic.toxicity;
+  proxy.update(toxic);
+}
+
+function check({ name = '', listen = '', upstream = '', enabled = true }: ProxyFields, place?: string): Required<ProxyFields> {
+  if (name === '') throw refusals.missingField('name', place);
+  if (upstream === '') throw refusals.missingField('upstream', place);
+  return { name, listen, upstream, enabled };
+}
+
+async function change(proxy: EmbeddedProxy, { listen, upstream, enabled }: ProxyFields): Promise<void> {
+  const wasEnabled = proxy.isEnabled();
+  const moves = listen !== undefined && (await listensElsewhere(proxy, listen));
+  if (moves || (upstream !== undefined && upstream !== proxy.upstream)) {
+    await proxy.stop();
+    if (moves) proxy.listen = formatAddress(await resolveAddress(listen));
+    proxy.upstream = upstream ?? proxy.upstream;
+  }
+  if (enabled ?? wasEnabled) await proxy.start();
+  else await proxy.stop();
+}
+
+/** Compares with the host looked up, as the original does: `localhost:80` is where a proxy on `127.0.0.1:80` listens. */
+async function listensElsewhere(proxy: EmbeddedProxy, listen: string): Promise<boolean> {
+  const wanted = await resolveAddress(listen);
+  try {
+    return !isSameListen(parseAddress(proxy.listen), wanted);
+  } catch {
+    // Where it should have listened was never an address.
+    return true;
+  }
+}
+
+function randomFor(name: string, seed: number): Random {
+  let hash = seed;
+  for (const character of name) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  return seededRandom(hash);
+}
+
+/** Runs what it is given one after the other. */
+function createTurns() {
+  let last: Promise<unknown> = Promise.resolve();
+  return function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = last.then(work);
+    last = turn.catch(() => {});
+    return turn;
+  };
+}

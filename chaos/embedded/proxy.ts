@@ -1,0 +1,159 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Random } from '../../core/random.ts';
+import type { Clock } from '../../core/time.ts';
+import { parseAddress } from './address.ts';
+import { type Link, openLink } from './link.ts';
+import { listenOn } from './listen.ts';
+import type { Stream, Toxic } from './toxic.ts';
+
+/** One proxy: where it listens, whom it dials, its connections, and a chain of toxics for each direction. Chains outlive the listener. */
+export type EmbeddedProxy = {
+  readonly name: string;
+  /** As given until it listens; from then on with the true host and port. */
+  listen: string;
+  upstream: string;
+  readonly toxics: Readonly<Record<Stream, readonly Toxic[]>>;
+  isEnabled(): boolean;
+  /** Listens. Nothing happens where it already does. Throws in the words of the original where it cannot. */
+  start(): Promise<void>;
+  /** Closes the listener and every connection at once; bytes still under way are lost. */
+  stop(): Promise<void>;
+  add(toxic: Toxic): void;
+  /** To be called after a change of the toxic's attributes or toxicity. */
+  update(toxic: Toxic): void;
+  remove(toxic: Toxic): void;
+};
+
+type Connection = { client: Socket; server: Socket; links: Record<Stream, Link> | undefined };
+
+export function createProxy({
+  name,
+  listen,
+  upstream,
+  clock,
+  randomOf,
+}: {
+  name: string;
+  listen: string;
+  upstream: string;
+  clock: Clock;
+  randomOf: (stream: Stream) => Random;
+}): EmbeddedProxy {
+  const random = { upstream: randomOf('upstream'), downstream: randomOf('downstream') };
+  const toxics: Record<Stream, Toxic[]> = { upstream: [], downstream: [] };
+  const connections = new Set<Connection>();
+  let listener: Server | undefined;
+
+  const proxy: EmbeddedProxy = {
+    name,
+    listen,
+    upstream,
+    toxics,
+    isEnabled: () => listener !== undefined,
+
+    async start() {
+      if (listener !== undefined) return;
+      const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true }, accept);
+      proxy.listen = await listenOn(server, proxy.listen);
+      // A connection that cannot be accepted, for want of file descriptors, is the client's to notice.
+      server.on('error', () => {});
+      listener = server;
+    },
+
+    async stop() {
+      if (listener === undefined) return;
+      const closed = once(listener, 'close');
+      listener.close();
+      listener = undefined;
+      for (const { client, server } of connections) {
+        client.destroy();
+        server.destroy();
+      }
+      await closed;
+    },
+
+    add(toxic) {
+      toxics[streamOf(toxic)].push(toxic);
+      for (const link of openLinks(toxic)) link.add(toxic);
+    },
+
+    update(toxic) {
+      for (const link of openLinks(toxic)) link.update(toxic);
+    },
+
+    remove(toxic) {
+      const chain = toxics[streamOf(toxic)];
+      chain.splice(chain.indexOf(toxic), 1);
+      for (const link of openLinks(toxic)) link.remove(toxic);
+    },
+  };
+  return proxy;
+
+  /** The client is read only once the upstream has answered: pauseOnConnect. Dials do not wait for each other. */
+  function accept(client: Socket): void {
+    client.on('error', closeFollows);
+    const server = dial();
+    if (server === undefined) {
+      client.destroy();
+      return;
+    }
+    const connection: Connection = { client, server, links: undefined };
+    connections.add(connection);
+    const forget = () => {
+      if (client.destroyed && server.destroyed) connections.delete(connection);
+    };
+    client.on('close', forget);
+    server.on('close', forget);
+    server.once('close', () => {
+      if (connection.links === undefined) client.destroy();
+    });
+    server.once('connect', () => {
+      connection.links = openLinksOf(connection);
+    });
+  }
+
+  function dial(): Socket | undefined {
+    try {
+      const { host, port } = parseAddress(proxy.upstream);
+      const server = connect({ host: host === '' ? 'localhost' : host, port, allowHalfOpen: true, noDelay: true, keepAlive: true });
+      return server.on('error', closeFollows);
+    } catch {
+      // An upstream that is no address is as unreachable as one where nobody listens.
+      return undefined;
+    }
+  }
+
+  function openLinksOf({ client, server }: Connection): Record<Stream, Link> {
+    let endsInReset = false;
+    const close = (socket: Socket) => {
+      if (socket.destroyed) return;
+      if (endsInReset) socket.resetAndDestroy();
+      else socket.destroySoon();
+    };
+    const upstream = openLink({ source: client, destination: server, toxics: toxics.upstream, close, clock, random: random.upstream });
+    const downstream = openLink({
+      source: server,
+      destination: client,
+      toxics: toxics.downstream,
+      close,
+      clock,
+      random: random.downstream,
+    });
+    endsInReset = upstream.resets() || downstream.resets();
+    return { upstream, downstream };
+  }
+
+  function openLinks(toxic: Toxic): Link[] {
+    const stream = streamOf(toxic);
+    return [...connections].flatMap(({ links }) => links?.[stream] ?? []);
+  }
+}
+
+/** Names of streams are taken in any case and kept as they came. */
+export function streamOf({ stream }: { stream: string }): Stream {
+  return stream.toLowerCase() === 'upstream' ? 'upstream' : 'downstream';
+}
+
+/** An error of a socket is followed by its close, which is what the links listen to. */
+function closeFollows(): void {}

@@ -1,0 +1,69 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+/** A running server. `close` ends it, by force if it must, and returns when it is gone. */
+export type EmbeddedServer = { controlUrl: string; pid: number; close(): Promise<void> };
+
+type Child = ChildProcessByStdio<Writable, Readable, null>;
+
+const startsWithinMs = 10_000;
+const endsWithinMs = 2_000;
+
+/**
+ * Starts the embedded server as its own process on a free loopback port. What it complains about goes to `logFile`, or where this process complains.
+ * `signal` gives up the start; a server that runs is ended with `close`, or by the end of this process.
+ */
+export async function startEmbedded({ signal, logFile }: { signal: AbortSignal; logFile?: string }): Promise<EmbeddedServer> {
+  signal.throwIfAborted();
+  const child = launch(logFile);
+  try {
+    const controlUrl = await controlUrlOf(child, signal);
+    return { controlUrl, pid: child.pid ?? 0, close: () => end(child) };
+  } catch (error) {
+    await end(child);
+    throw error;
+  }
+}
+
+function launch(logFile: string | undefined): Child {
+  const log = logFile === undefined ? undefined : openSync(logFile, 'a');
+  const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+  // Its own process group: Ctrl-C is for the owner, who still needs the proxies to undo what was done.
+  const child = spawn(process.execPath, [main, '-host', '127.0.0.1', '-port', '0'], {
+    stdio: ['pipe', 'pipe', log ?? 'inherit'],
+    detached: true,
+  }) as Child;
+  // A server that is already gone needs no telling that its owner ends.
+  child.stdin.on('error', () => {});
+  if (log !== undefined) closeSync(log);
+  return child;
+}
+
+async function controlUrlOf(child: Child, signal: AbortSignal): Promise<string> {
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(startsWithinMs)]);
+  const lines = createInterface({ input: child.stdout });
+  const [first] = await Promise.race([
+    once(lines, 'line', { signal: inTime }),
+    once(child, 'exit', { signal: inTime }).then(([code]) => {
+      throw new Error(`The embedded Toxiproxy ended with code ${code} before it listened`);
+    }),
+  ]).catch((cause: unknown) => {
+    if (inTime.aborted && !signal.aborted) throw new Error(`The embedded Toxiproxy did not listen within ${startsWithinMs} ms`, { cause });
+    throw cause;
+  });
+  return (JSON.parse(String(first)) as { controlUrl: string }).controlUrl;
+}
+
+async function end(child: Child): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.stdin.end();
+  child.kill('SIGTERM');
+  const force = setTimeout(() => child.kill('SIGKILL'), endsWithinMs);
+  await exited;
+  clearTimeout(force);
+}

@@ -1,0 +1,50 @@
+import type { Chunk, ToxicKind } from '../toxic.ts';
+
+const pieceMs = 100;
+
+/**
+ * Each connection carries at most `rate` KB/s (1 KB = 1000 bytes), in pieces of at most a tenth of a second, each after its wait.
+ * At 0 or less nothing passes and nothing ends until the toxic is changed: a silent partition.
+ */
+export const bandwidth: ToxicKind<'rate'> = {
+  attributes: ['rate'],
+  act({ rate }, stage) {
+    const bytesPerMs = rate;
+    const pieceBytes = bytesPerMs * pieceMs;
+    let rest: Chunk | undefined;
+    let debtMs = 0;
+
+    function carry(chunk: Chunk): void {
+      rest = chunk;
+      if (chunk.bytes.length > pieceBytes) stage.wakeAfter(pieceMs, () => passPieceOf(chunk));
+      else passLast(chunk);
+    }
+
+    function passPieceOf({ bytes, stampMs }: Chunk): void {
+      debtMs -= pieceMs;
+      stage.pass({ bytes: bytes.subarray(0, pieceBytes), stampMs });
+      carry({ bytes: bytes.subarray(pieceBytes), stampMs });
+    }
+
+    function passLast(chunk: Chunk): void {
+      const startMs = stage.clock();
+      stage.wakeAfter(debtMs, () => {
+        // A timer that came late is made up for; an idle line earns no credit.
+        debtMs -= stage.clock() - startMs;
+        rest = undefined;
+        stage.pass(chunk);
+        stage.done();
+      });
+    }
+
+    return {
+      take(chunk) {
+        rest = chunk;
+        if (rate <= 0) return;
+        debtMs += chunk.bytes.length / bytesPerMs;
+        carry(chunk);
+      },
+      interrupt: () => rest,
+    };
+  },
+};

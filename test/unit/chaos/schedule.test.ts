@@ -1,0 +1,155 @@
+import { expect, test } from 'vitest';
+import { cut, type Fault, silent, slow } from '../../../chaos/faults.ts';
+import type { Network } from '../../../chaos/network.ts';
+import { type FaultChange, playFaults } from '../../../chaos/schedule.ts';
+
+const slowNow = slow('orders->payment', { by: '1s' });
+const cutLater = cut('user->redis', { from: '5s', lasts: '3s' });
+
+test('applies each fault at its hour and undoes it at its end, or with the phase', async () => {
+  const { timeline, playing } = play([slowNow, cutLater], { lastsMs: 10_000 });
+  await playing;
+  expect(timeline()).toEqual(['0 applied slow', '5000 applied cut', '8000 undone cut', '10000 undone slow']);
+});
+
+test('no fault outlives its phase, and one that would begin after it never does', async () => {
+  const { timeline, playing } = play([cut('user->redis', { from: '8s', lasts: '5s' }), silent('user->redis', { from: '10s' })], {
+    lastsMs: 10_000,
+  });
+  await playing;
+  expect(timeline()).toEqual(['8000 applied cut', '10000 undone cut']);
+});
+
+test('waits for the start of a phase that is announced ahead', async () => {
+  const { timeline, playing } = play([slowNow], { lastsMs: 1_000, startMs: -50 });
+  await playing;
+  expect(timeline()).toEqual(['0 applied slow', '1000 undone slow']);
+});
+
+test('tells which wires a fault was on', async () => {
+  const { changes, playing } = play([slowNow], { lastsMs: 1_000 });
+  await playing;
+  expect(changes.map(({ fault, wires, kind }) => [fault, wires, kind])).toEqual([
+    [slowNow, ['orders->payment.1'], 'applied'],
+    [slowNow, ['orders->payment.1'], 'undone'],
+  ]);
+});
+
+test('an interruption undoes what is on and begins nothing more', async () => {
+  const { timeline, playing } = play([slowNow, cutLater], { lastsMs: 10_000, abortAtMs: 3_000 });
+  await expect(playing).rejects.toThrow('interrupted');
+  expect(timeline()).toEqual(['0 applied slow', '3000 undone slow']);
+});
+
+test('nothing is applied after the interruption', async () => {
+  const { timeline, playing } = play([slowNow], { lastsMs: 10_000, abortAtMs: 0 });
+  await expect(playing).rejects.toThrow('interrupted');
+  expect(timeline()).toEqual([]);
+});
+
+test('a fault that cannot be applied takes the others down and is told', async () => {
+  const { timeline, playing } = play([slowNow, cutLater], { lastsMs: 10_000, cannotApply: cutLater });
+  await expect(playing).rejects.toThrow('cannot apply cut');
+  expect(timeline()).toEqual(['0 applied slow', '5000 undone slow']);
+});
+
+test('a fault that cannot be undone keeps no other on', async () => {
+  const { timeline, playing } = play([slowNow, cutLater], { lastsMs: 10_000, cannotUndo: [cutLater] });
+  await expect(playing).rejects.toThrow('cannot undo cut');
+  expect(timeline()).toEqual(['0 applied slow', '5000 applied cut', '8000 undone slow']);
+});
+
+test('what stayed on is told rather than what interrupted it', async () => {
+  const { playing } = play([slowNow, cutLater], { lastsMs: 10_000, abortAtMs: 6_000, cannotUndo: [slowNow, cutLater] });
+  await expect(playing).rejects.toThrow('2 faults could not be undone, the first: cannot undo slow');
+});
+
+test('a listener that fails leaves no fault on', async () => {
+  const { network, undone, applied } = fakeNetwork({});
+  const playing = playFaults({
+    ...{ faults: [slowNow], network, lastsMs: 1_000, signal: new AbortController().signal, ...virtualTime(0) },
+    onChange() {
+      throw new Error('cannot listen');
+    },
+  });
+  await expect(playing).rejects.toThrow('cannot listen');
+  expect(undone).toEqual(applied);
+});
+
+type Conditions = { lastsMs: number; startMs?: number; abortAtMs?: number; cannotApply?: Fault; cannotUndo?: Fault[] };
+
+function play(faults: Fault[], { lastsMs, startMs = 0, abortAtMs, ...network }: Conditions) {
+  const changes: FaultChange[] = [];
+  const interruption = new AbortController();
+  const time = virtualTime(startMs, abortAtMs === undefined ? undefined : { atMs: abortAtMs, interruption });
+  const playing = playFaults({
+    ...{ faults, network: fakeNetwork(network).network, lastsMs, signal: interruption.signal, ...time },
+    onChange: (change) => changes.push(change),
+  });
+  return { changes, timeline: () => changes.map(({ atMs, kind, fault }) => `${atMs} ${kind} ${fault.kind}`), playing };
+}
+
+function fakeNetwork({ cannotApply, cannotUndo = [] }: { cannotApply?: Fault; cannotUndo?: Fault[] }) {
+  const applied: Fault[] = [];
+  const undone: Fault[] = [];
+  const network: Network = {
+    addressOf: () => '127.0.0.1:1',
+    wiresOf: ({ edge }) => [`${edge}.1`],
+    async apply(fault) {
+      if (fault === cannotApply) throw new Error(`cannot apply ${fault.kind}`);
+      applied.push(fault);
+      return {
+        wires: network.wiresOf(fault),
+        async undo() {
+          if (cannotUndo.includes(fault)) throw new Error(`cannot undo ${fault.kind}`);
+          undone.push(fault);
+        },
+      };
+    },
+    close: async () => {},
+  };
+  return { network, applied, undone };
+}
+
+/** A clock that jumps to the next waking as soon as everyone sleeps. */
+function virtualTime(startMs: number, abort?: { atMs: number; interruption: AbortController }) {
+  let nowMs = startMs;
+  type Sleeper = { untilMs: number; wake: () => void };
+  const sleepers = new Set<Sleeper>();
+  let isTicking = false;
+  if (abort !== undefined) sleepers.add({ untilMs: abort.atMs, wake: () => abort.interruption.abort(new Error('interrupted')) });
+  if (abort !== undefined && abort.atMs <= startMs) wakeNext();
+
+  function tick(): void {
+    if (isTicking) return;
+    isTicking = true;
+    setImmediate(() => {
+      isTicking = false;
+      wakeNext();
+    });
+  }
+
+  function wakeNext(): void {
+    const [next] = [...sleepers].sort((left, right) => left.untilMs - right.untilMs);
+    if (next === undefined) return;
+    sleepers.delete(next);
+    nowMs = Math.max(nowMs, next.untilMs);
+    next.wake();
+    if (sleepers.size > 0) tick();
+  }
+
+  return {
+    now: () => nowMs,
+    sleep: (forMs: number, signal: AbortSignal) =>
+      new Promise<void>((resolve, reject) => {
+        signal.throwIfAborted();
+        const sleeper = { untilMs: nowMs + forMs, wake: resolve };
+        sleepers.add(sleeper);
+        signal.addEventListener('abort', () => {
+          sleepers.delete(sleeper);
+          reject(signal.reason);
+        });
+        tick();
+      }),
+  };
+}
