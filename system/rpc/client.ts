@@ -1,0 +1,73 @@
+import { Client as Channel, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
+import { context, propagation } from '@opentelemetry/api';
+import { loadContract, type RpcService } from '../contracts/load.ts';
+import { stackless } from '../errors.ts';
+import type { Runtime } from '../runtime.ts';
+import { attributes } from '../telemetry/names.ts';
+import { clientLayers } from './chain.ts';
+import { remainingMs } from './context.ts';
+import { type Call, compose, type Next } from './interceptors/interceptor.ts';
+import { metadataSetter } from './metadata.ts';
+import { type Client, type Method, methodsOf } from './methods.ts';
+import { fromStatus } from './status.ts';
+
+export type { Client } from './methods.ts';
+
+/**
+ * The methods of `service` as async functions: `await orders.create({ … })`. Each call carries the active trace context and what is left of
+ * the caller's time, at most `timeoutMs`. Rejects with a `MallError`; business errors keep the code that the callee gave them.
+ */
+export function rpcClient<S extends RpcService>(
+  runtime: Runtime,
+  service: S,
+  { timeoutMs = 2_000 }: { timeoutMs?: number } = {},
+): Client<S> {
+  const edge = `${runtime.config.service}->${service}`;
+  const channel = new Channel(runtime.discovery.targetOf(service), credentials.createInsecure(), channelOptions);
+  runtime.addCheck(service, () => isConnected(channel));
+  runtime.onStop(`channel to ${service}`, async () => channel.close());
+
+  const methods = methodsOf(loadContract(service)).map((method) => {
+    const ask = compose(clientLayers(runtime, { edge, path: method.path, timeoutMs }), transport(runtime, channel, method));
+    return [method.name, (request: unknown) => ask({ request, context: context.active() })];
+  });
+  return Object.fromEntries(methods);
+}
+
+const channelOptions = {
+  // Retries would hide from the breaker and the balancer what they are there to see.
+  'grpc.enable_retries': 0,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 1_000,
+  'grpc.keepalive_time_ms': 20_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+};
+
+function transport({ clock, discovery }: Runtime, channel: Channel, { path, definition }: Method): Next {
+  return function transport(call) {
+    return new Promise((resolve, reject) => {
+      const metadata = new Metadata();
+      propagation.inject(call.context, metadata, metadataSetter);
+      const deadline = Date.now() + remainingMs(clock, call.context);
+      const { requestSerialize, responseDeserialize } = definition;
+      // gRPC makes an error for every call, in case it fails, and would look up its stack.
+      const wire = stackless(() =>
+        channel.makeUnaryRequest(path, requestSerialize, responseDeserialize, call.request, metadata, { deadline }, (error, answer) => {
+          nameReplica(call, discovery.instanceAt(wire.getPeer()));
+          if (error === null) resolve(answer);
+          else reject(stackless(() => fromStatus(error)));
+        }),
+      );
+    });
+  };
+}
+
+function nameReplica(call: Call, instance: string | undefined): void {
+  // Unknown for a call that never reached a replica.
+  if (instance !== undefined) call.span?.setAttribute(attributes.peer, instance);
+}
+
+async function isConnected(channel: Channel): Promise<void> {
+  const state = channel.getChannel().getConnectivityState(true);
+  if (state !== connectivityState.READY) throw new Error(`Expected the channel to be READY, got ${connectivityState[state]}`);
+}

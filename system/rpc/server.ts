@@ -1,0 +1,89 @@
+import { type handleUnaryCall, Server, ServerCredentials } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { propagation, ROOT_CONTEXT } from '@opentelemetry/api';
+import { HealthImplementation } from 'grpc-health-check';
+import { loadContract, protoPath, type RpcService } from '../contracts/load.ts';
+import type { Runtime } from '../runtime.ts';
+import { observedShedder } from '../telemetry/governance.ts';
+import { serverLayers } from './chain.ts';
+import { withDeadline } from './context.ts';
+import { compose, type Next } from './interceptors/interceptor.ts';
+import { metadataGetter } from './metadata.ts';
+import { type Handlers, methodsOf } from './methods.ts';
+import { toStatus } from './status.ts';
+
+export type { Handlers } from './methods.ts';
+
+const drainMs = 2_000;
+
+/**
+ * Answers the contract of `service` at `config.listen`, with health and reflection beside it, and then makes the address known.
+ * When the process stops, the address is withdrawn first and calls in progress get 2 s to finish. Rejects when the address is taken.
+ */
+export async function serve<S extends RpcService>(runtime: Runtime, service: S, handlers: Handlers<S>): Promise<void> {
+  const { config, log } = runtime;
+  const contract = loadContract(service);
+  const shedder = observedShedder(runtime, { kind: 'rpc' });
+  const health = new HealthImplementation({ '': 'SERVING' });
+  const server = new Server(serverOptions);
+
+  server.addService(
+    contract,
+    Object.fromEntries(
+      methodsOf(contract).map(({ name, path }) => {
+        const handler = (handlers as Record<string, (request: unknown) => Promise<unknown>>)[name];
+        if (handler === undefined) throw new TypeError(`Expected a handler for '${name}' of ${service}, got none`);
+        const answer = compose(serverLayers(runtime, { path, shedder }), async ({ request }) => handler(request));
+        return [name, unary(runtime, answer)];
+      }),
+    ),
+  );
+  health.addToServer(server);
+  new ReflectionService(loadSync(protoPath(service))).addToServer(server);
+
+  await bind(server, config.listen);
+  runtime.onStop('gRPC server', () => {
+    health.setStatus('', 'NOT_SERVING');
+    return drain(server);
+  });
+  const registration = await runtime.discovery.publish(config.listen);
+  runtime.onStop('registration', registration.withdraw);
+  log.info({ listen: config.listen }, `${service} answers`);
+}
+
+const serverOptions = { 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 5_000 };
+
+/** Where gRPC's callbacks end: the caller's trace and deadline become the call's context, a rejection becomes a status. */
+function unary({ clock }: Runtime, answer: Next): handleUnaryCall<unknown, unknown> {
+  return function unary(call, reply) {
+    const leftMs = Number(call.getDeadline()) - Date.now();
+    const caller = propagation.extract(ROOT_CONTEXT, call.metadata, metadataGetter);
+    answer({ request: call.request, context: withDeadline(caller, clock.nowMs() + leftMs) }).then(
+      (value) => reply(null, value),
+      (error) => reply(toStatus(error)),
+    );
+  };
+}
+
+function bind(server: Server, listen: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(listen, ServerCredentials.createInsecure(), (error) => {
+      if (error === null) resolve();
+      else reject(new Error(`Expected to answer gRPC at ${listen}, got '${error.message}'`, { cause: error }));
+    });
+  });
+}
+
+function drain(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, drainMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,171 @@
+import type { Tracer } from '@opentelemetry/api';
+import type { Logger } from 'pino';
+import { UsageError } from '../core/errors.ts';
+import type { Random } from '../core/random.ts';
+import { type RunClock, runClock } from '../core/time.ts';
+import { serveAdmin } from './admin.ts';
+import type { ServiceConfig } from './config.ts';
+import { type ClockNs, monotonicNs } from './governance/clock.ts';
+import { startCpuMeter } from './governance/cpu.ts';
+import { registerP2c } from './rpc/balancer.ts';
+import { connectEtcd } from './rpc/etcd.ts';
+import { publish, type Registration } from './rpc/registration.ts';
+import { registerEtcdResolver } from './rpc/resolver.ts';
+import { createLog } from './telemetry/log.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { otlpExporter, startTracing } from './telemetry/tracing.ts';
+import { instanceName, type Service } from './topology.ts';
+
+/** What every part of a process is handed instead of looking for it: configuration, time, chance, telemetry, and the way to be stopped. */
+export type Runtime = {
+  readonly config: ServiceConfig;
+  /** Such as `orders.1`. */
+  readonly instance: string;
+  readonly clock: RunClock;
+  /** The same time for governance, which counts whole nanoseconds. */
+  readonly clockNs: ClockNs;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly tracer: Tracer;
+  /** The smoothed CPU reading, 0..1000. */
+  readonly cpuMilli: () => number;
+  readonly discovery: Discovery;
+  /** What `/ready` asks, by name. */
+  readonly checks: ReadonlyMap<string, () => Promise<void>>;
+  /** A dependency without which this process is of no use: `probe` rejects when it cannot be reached. */
+  addCheck(name: string, probe: () => Promise<void>): void;
+  /** `stop` is run at SIGTERM, the last registered first. */
+  onStop(name: string, stop: () => Promise<void>): void;
+};
+
+/** How services find each other. */
+export type Discovery = {
+  /** What to dial for a service, whichever of its replicas answers. */
+  targetOf(service: Service): string;
+  /** Which replica answers at a dialled address: `inventory.2`. */
+  instanceAt(dialled: string): string | undefined;
+  /** Makes this replica's address known. */
+  publish(address: string): Promise<Registration>;
+};
+
+/**
+ * Starts what every process of the mall has in common. From then on SIGTERM (or Ctrl-C) runs the registered stops and exits with 0,
+ * and an error that nobody caught is logged and exits with 1. To be called once, from a main file.
+ */
+export async function startRuntime(config: ServiceConfig): Promise<Runtime> {
+  requireNode();
+  const instance = instanceName(config.service, config.replica);
+  const clock = runClock(BigInt(config.epochOffsetNs));
+  const log = createLog({ service: config.service, instance, clock });
+  const metrics = createMetrics();
+  const stops = stopsAtSignal(log);
+
+  const tracing = startTracing({ service: config.service, instance, metrics, exporter: otlpExporter(config.otlp) });
+  stops.onStop('tracing', () => tracing.stop(flushMs));
+  const cpu = startCpuMeter();
+  metrics.levels.cpuMilli = cpu.milli;
+  log.info({ cpu: cpu.source }, 'CPU is read for shedding');
+
+  const checks = new Map<string, () => Promise<void>>();
+  const runtime: Runtime = {
+    config,
+    instance,
+    clock,
+    clockNs: monotonicNs,
+    random: Math.random,
+    log,
+    metrics,
+    tracer: tracing.tracer,
+    cpuMilli: cpu.milli,
+    discovery: discoverByEtcd({ config, log, metrics, checks, onStop: stops.onStop }),
+    checks,
+    addCheck: (name, probe) => void checks.set(name, probe),
+    onStop: stops.onStop,
+  };
+  // The gateway answers these paths where it answers shoppers.
+  if (config.service !== 'gateway') stops.onStop('admin', await serveAdmin(runtime, config.admin));
+  return runtime;
+}
+
+const flushMs = 2_000;
+
+/** Everything the mall needs came with 24.11 at the latest; older versions fail in ways that explain nothing. */
+export function requireNode(version: string = process.versions.node): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > 24 || (major === 24 && minor >= 11)) return;
+  process.stderr.write(`${new UsageError(`Expected Node 24.11 or newer, got ${version}`).message}\n`);
+  process.exit(3);
+}
+
+function discoverByEtcd({
+  config,
+  log,
+  metrics,
+  checks,
+  onStop,
+}: Pick<Runtime, 'config' | 'log' | 'metrics' | 'onStop'> & { checks: Map<string, () => Promise<void>> }): Discovery {
+  const { namespace, service, replica } = config;
+  const etcd = connectEtcd(config.etcd);
+  onStop('etcd', async () => etcd.close());
+  checks.set('etcd', async () => void (await etcd.maintenance.status()));
+
+  const directory = registerEtcdResolver({
+    etcd,
+    namespace,
+    addresses: config.addresses,
+    policy: config.without.includes('p2c') ? 'round_robin_counted' : 'p2c_ewma',
+    random: Math.random,
+    onEvent(event) {
+      if (event.kind === 'stale') log.warn({ callee: event.service, err: event.cause }, 'etcd cannot be read; known addresses stay in use');
+      else log.info({ callee: event.service, replicas: event.peers.map((peer) => peer.instance) }, 'The replicas of a service changed');
+    },
+  });
+  const balancing = registerP2c({
+    clockNs: monotonicNs,
+    random: Math.random,
+    peer: directory.peer,
+    onPick: ({ target, instance }) => metrics.p2cPicks.labels(target, instance).inc(),
+  });
+  metrics.levels.p2cLoads = balancing.loads;
+
+  return {
+    targetOf: (callee) => `etcd:///${callee}`,
+    instanceAt: directory.peerInstance,
+    publish: (address) =>
+      publish({
+        etcd,
+        namespace,
+        service,
+        replica,
+        address,
+        onEvent(event) {
+          if (event.kind === 'lost') log.warn({ err: event.cause }, 'The registration in etcd is lost');
+          else log.info({ address }, `The replica is ${event.kind}`);
+        },
+      }),
+  };
+}
+
+/** Runs what was registered, in reverse, and ends the process. A stop that hangs or fails does not keep the others from running. */
+function stopsAtSignal(log: Logger): { onStop: Runtime['onStop'] } {
+  const stops: { name: string; stop: () => Promise<void> }[] = [];
+  let isStopping = false;
+
+  async function stopAll() {
+    if (isStopping) return;
+    isStopping = true;
+    setTimeout(() => process.exit(0), patienceMs).unref();
+    for (const { name, stop } of stops.reverse()) await stop().catch((err) => log.warn({ err }, `Stopping '${name}' failed`));
+    process.exit(0);
+  }
+  process.on('SIGTERM', stopAll);
+  process.on('SIGINT', stopAll);
+  process.on('uncaughtException', (err) => {
+    log.fatal({ err }, 'An error that nobody caught');
+    process.exit(1);
+  });
+  return { onStop: (name, stop) => void stops.push({ name, stop }) };
+}
+
+const patienceMs = 6_000;

@@ -1,0 +1,49 @@
+import type { Pool, PoolConnection } from 'mysql2';
+import type { RunClock } from '../../core/time.ts';
+import { refused } from '../errors.ts';
+import { remainingMs } from '../rpc/context.ts';
+import { databaseError } from './faults.ts';
+
+/** Does work on a connection of the pool. Rejects with the refusal 'deadline' when the call's time is up. */
+export type Lend = <T>(work: (connection: PoolConnection) => Promise<T>) => Promise<T>;
+
+/**
+ * Lends connections for no longer than the call has time left, at most `longestMs`. A connection that is still busy then is cut, because nobody
+ * waits for its answer any more and the next borrower must not queue behind it; the server rolls back what it had begun.
+ */
+export function createLender(pool: Pool, { clock, longestMs }: { clock: RunClock; longestMs: number }): Lend {
+  const leftMs = () => Math.ceil(Math.min(remainingMs(clock), longestMs));
+
+  function borrow(): Promise<PoolConnection> {
+    return new Promise((resolve, reject) => {
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        reject(refused('deadline', 'No connection to the database became free in time'));
+      }, leftMs());
+      pool.getConnection((error, connection) => {
+        clearTimeout(timer);
+        if (error) reject(databaseError(error));
+        else if (isLate) connection.release();
+        else resolve(connection);
+      });
+    });
+  }
+
+  return async function lend(work) {
+    const connection = await borrow();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        connection.destroy();
+        reject(refused('deadline', 'The database did not answer in time'));
+      }, leftMs());
+      work(connection)
+        .finally(() => {
+          clearTimeout(timer);
+          // Of no effect on a connection that was cut or has broken.
+          connection.release();
+        })
+        .then(resolve, reject);
+    });
+  };
+}

@@ -1,0 +1,36 @@
+import type { Attributes, HrTime, Span, SpanKind, Tracer } from '@opentelemetry/api';
+import { context, SpanStatusCode, trace } from '@opentelemetry/api';
+import { messageOf } from '../../core/errors.ts';
+import type { RunClock } from '../../core/time.ts';
+
+/** What it takes to make a span. A `Runtime` is one. */
+export type Traced = { readonly tracer: Tracer; readonly clock: RunClock };
+
+/**
+ * Runs `run` inside a new span, a child of the active one. The span ends when the promise settles; a rejection marks it failed and passes through.
+ * Start and end come from the run's clock, because the SDK's own start times are whole milliseconds.
+ */
+export async function inSpan<T>(
+  { tracer, clock }: Traced,
+  name: string,
+  run: (span: Span) => Promise<T>,
+  { kind, attributes }: { kind?: SpanKind; attributes?: Attributes } = {},
+): Promise<T> {
+  const parent = context.active();
+  const options = { startTime: hrTime(clock), ...(kind !== undefined && { kind }), ...(attributes !== undefined && { attributes }) };
+  const span = tracer.startSpan(name, options, parent);
+  try {
+    return await context.with(trace.setSpan(parent, span), run, undefined, span);
+  } catch (error) {
+    span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
+    throw error;
+  } finally {
+    span.end(hrTime(clock));
+  }
+}
+
+/** Now, in the shape OpenTelemetry wants: [seconds, nanoseconds]. */
+export function hrTime(clock: RunClock): HrTime {
+  const nowNs = clock.nowNs();
+  return [Number(nowNs / 1_000_000_000n), Number(nowNs % 1_000_000_000n)];
+}

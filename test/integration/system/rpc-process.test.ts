@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { Client as Channel, credentials } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import type { Etcd3 } from 'etcd3';
+import { protoPath as healthProto } from 'grpc-health-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { claimPorts, type Ports } from '../../../compose/ports.ts';
+import { runClock, waitUntil } from '../../../core/time.ts';
+import { startOtlpReceiver } from '../../../harness/observe/otlp.ts';
+import type { Span } from '../../../harness/observe/otlp-decode.ts';
+import { rpcClient } from '../../../system/rpc/client.ts';
+import { connectEtcd } from '../../../system/rpc/etcd.ts';
+import { startTestEtcd, type TestEtcd } from '../../support/etcd.ts';
+import { testRuntime } from '../../support/runtime.ts';
+
+const clock = runClock();
+const undo = new AsyncDisposableStack();
+const spans: Span[] = [];
+let ports: Ports;
+let server: TestEtcd;
+let etcd: Etcd3;
+let otlp: string;
+
+beforeAll(async () => {
+  ports = await claimPorts({ random: Math.random });
+  undo.defer(() => ports.close());
+  server = await startTestEtcd(undo);
+  etcd = connectEtcd(server.address);
+  undo.defer(() => etcd.close());
+  const receiver = await startOtlpReceiver({ epochMs: clock.nowMs(), store: { add: (batch) => void spans.push(...batch) } });
+  undo.defer(receiver.close);
+  otlp = receiver.address;
+});
+afterAll(() => undo.disposeAsync());
+
+test('a process that is told to stop leaves etcd, hands over its spans and exits with 0', async () => {
+  await using process = await startProcess();
+  expect(await etcd.get('test/payment/1').string()).toBe(process.listen);
+  expect((await process.payment.charge({ orderId: 'o-1' })).status).toBe('PAID');
+
+  process.child.kill('SIGTERM');
+  expect(await process.exitCode).toBe(0);
+  expect(await etcd.get('test/payment/1').string()).toBeNull();
+  const own = spans.filter(({ instance }) => instance === 'payment.1');
+  expect(own.map(({ name }) => name)).toEqual(['charge', 'payment.Payment/Charge']);
+});
+
+test('an operator is told about health, readiness and metrics', async () => {
+  await using process = await startProcess();
+  await process.payment.charge({ orderId: 'o-1' });
+  const ask = async (path: string) => {
+    const response = await fetch(`http://${process.admin}${path}`);
+    return [response.status, await response.text()] as const;
+  };
+  expect(await ask('/health')).toEqual([200, '{"status":"ok"}']);
+  expect(await ask('/ready')).toEqual([200, '{"status":"ready","failing":{}}']);
+  const [, metrics] = await ask('/metrics');
+  expect(metrics).toContain('rpc_server_requests_code_total{method="/payment.Payment/Charge",code="0"} 1');
+  expect(metrics).toContain('mall_cpu_usage_milli');
+  expect((await ask('/nowhere'))[0]).toBe(404);
+});
+
+test('a gRPC client may ask for health by the standard protocol', async () => {
+  await using process = await startProcess();
+  const method = loadSync(healthProto)['grpc.health.v1.Health'] as unknown as Record<
+    string,
+    { path: string; requestSerialize(value: object): Buffer; responseDeserialize(bytes: Buffer): { status: unknown } }
+  >;
+  const check = method.Check;
+  if (check === undefined) throw new Error('Expected the health protocol to have Check');
+  const channel = new Channel(process.listen, credentials.createInsecure());
+  const answer = await new Promise((resolve, reject) => {
+    channel.makeUnaryRequest(check.path, check.requestSerialize, check.responseDeserialize, {}, (error, value) =>
+      error === null ? resolve(value) : reject(error),
+    );
+  });
+  expect(answer).toMatchObject({ status: 1 });
+  channel.close();
+});
+
+test('an error that nobody caught ends the process with 1, and is the last thing in its log', async () => {
+  await using process = await startProcess();
+  await process.payment.get({ orderId: 'o-1' }).catch(() => undefined);
+  expect(await process.exitCode).toBe(1);
+  expect(JSON.parse(process.lines().at(-1) ?? '{}')).toMatchObject({ level: 'fatal', err: { message: 'nobody caught this' } });
+});
+
+test('an address that is taken is named', async () => {
+  await using first = await startProcess();
+  const second = await startProcess({ listen: first.listen, untilReady: false });
+  expect(await second.exitCode).toBe(1);
+  expect(second.lines().join('\n')).toContain(`Expected to answer gRPC at ${first.listen}`);
+});
+
+async function startProcess({ listen = '', untilReady = true } = {}) {
+  const address = listen || `127.0.0.1:${await ports.next()}`;
+  const admin = `127.0.0.1:${await ports.next()}`;
+  const { config } = testRuntime('payment', { clock, config: { listen: address, admin, etcd: server.address, otlp } });
+  const fixture = join(import.meta.dirname, '../../support/processes/answers-payments.ts');
+  const child: ChildProcess = spawn(process.execPath, [fixture], {
+    env: { ...process.env, MALL_CONFIG: JSON.stringify(config) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout?.on('data', (chunk) => {
+    output += chunk;
+  });
+  // 'close' comes after the last output, 'exit' may come before it.
+  const exitCode = once(child, 'close').then(([code]) => code as number | null);
+  if (untilReady) {
+    await waitUntil({ timeoutMs: 20_000, describe: () => `Expected payment to answer, got\n${output}` }, () =>
+      output.includes('payment answers'),
+    );
+  }
+  const caller = testRuntime('orders', { clock, replicas: { payment: address } });
+  const payment = rpcClient(caller, 'payment');
+  return {
+    child,
+    listen: address,
+    admin,
+    payment,
+    exitCode,
+    lines: () => output.trim().split('\n'),
+    async [Symbol.asyncDispose]() {
+      await caller.stop();
+      child.kill('SIGKILL');
+      await exitCode;
+    },
+  };
+}

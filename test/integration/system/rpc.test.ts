@@ -1,0 +1,193 @@
+import { createServer } from 'node:net';
+import { context, ROOT_CONTEXT } from '@opentelemetry/api';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { runClock, waitUntil } from '../../../core/time.ts';
+import { startOtlpReceiver } from '../../../harness/observe/otlp.ts';
+import type { Span } from '../../../harness/observe/otlp-decode.ts';
+import { codes, MallError } from '../../../system/errors.ts';
+import { rpcClient } from '../../../system/rpc/client.ts';
+import { remainingMs, withDeadline } from '../../../system/rpc/context.ts';
+import { type Handlers, serve } from '../../../system/rpc/server.ts';
+import { inSpan } from '../../../system/telemetry/spans.ts';
+import { otlpExporter, startTracing } from '../../../system/telemetry/tracing.ts';
+import { metricValue, type TestRuntime, testRuntime } from '../../support/runtime.ts';
+
+const clock = runClock();
+const undo = new AsyncDisposableStack();
+const spans: Span[] = [];
+let flush: () => Promise<void>;
+
+beforeAll(async () => {
+  const receiver = await startOtlpReceiver({ epochMs: clock.nowMs(), store: { add: (batch) => void spans.push(...batch) } });
+  undo.defer(receiver.close);
+  const { metrics } = testRuntime('orders');
+  const tracing = startTracing({ service: 'orders', instance: 'orders.1', metrics, exporter: otlpExporter(receiver.address) });
+  undo.defer(() => tracing.stop(1_000));
+  flush = async () => {
+    const value = async (name: string) => (await metrics.registry.getSingleMetric(name)?.get())?.values[0]?.value ?? 0;
+    await waitUntil({ timeoutMs: 5_000, describe: () => 'Expected every span to be handed over' }, async () => {
+      return (await value('mall_spans_ended_total')) === (await value('mall_spans_exported_total'));
+    });
+  };
+});
+afterAll(() => undo.disposeAsync());
+
+test('a request goes there and an answer comes back', async () => {
+  await using mall = await paymentBehindOrders({ charge: async ({ orderId }) => ({ orderId, amountCents: 250, status: 'PAID' }) });
+  expect(await mall.payment.charge({ orderId: 'o-1', userId: 7 })).toEqual({ orderId: 'o-1', amountCents: 250, status: 'PAID' });
+});
+
+test('a business failure crosses the wire with its code', async () => {
+  await using mall = await paymentBehindOrders({
+    charge: async () => {
+      throw new MallError('insufficientBalance', 'Five cents are missing: fünf €');
+    },
+  });
+  await expect(mall.payment.charge({})).rejects.toMatchObject({
+    code: codes.insufficientBalance,
+    message: 'Five cents are missing: fünf €',
+    httpStatus: 409,
+  });
+});
+
+test('the time left shrinks over the wire, and a server that takes longer is not waited for', async () => {
+  let leftMs = Number.NaN;
+  await using mall = await paymentBehindOrders({
+    charge: async () => {
+      leftMs = remainingMs(clock);
+      return new Promise(() => {});
+    },
+  });
+  const startMs = clock.nowMs();
+  const ask = context.with(withDeadline(ROOT_CONTEXT, startMs + 300), () => mall.payment.charge({}));
+  await expect(ask).rejects.toMatchObject({ refusedBy: 'deadline', httpStatus: 504 });
+  expect(clock.nowMs() - startMs).toBeGreaterThanOrEqual(299);
+  expect(clock.nowMs() - startMs).toBeLessThan(1_500);
+  expect(leftMs).toBeGreaterThan(0);
+  expect(leftMs).toBeLessThan(300);
+});
+
+test('a call gets no more time than its own limit', async () => {
+  await using mall = await paymentBehindOrders({ charge: () => new Promise(() => {}) }, { timeoutMs: 100 });
+  await expect(mall.payment.charge({})).rejects.toMatchObject({ refusedBy: 'deadline' });
+});
+
+test('an address where nobody answers fails at once', async () => {
+  const runtime = testRuntime('orders', { clock, replicas: { payment: `127.0.0.1:${await freePort()}` } });
+  await expect(rpcClient(runtime, 'payment').charge({})).rejects.toMatchObject({ code: codes.rpc, httpStatus: 503, refusedBy: undefined });
+  await runtime.stop();
+});
+
+test('a breaker opens after failures: calls are refused by the caller and do not reach the callee', async () => {
+  const handler = vi.fn(async () => {
+    throw new MallError('database');
+  });
+  await using mall = await paymentBehindOrders({ charge: handler });
+  const refusals: MallError[] = [];
+  for (let index = 0; index < 100; index += 1) {
+    await mall.payment.charge({}).catch((error) => error.refusedBy === 'breaker' && refusals.push(error));
+  }
+  const drops = await metricValue(mall.orders, 'mall_breaker_requests_total', {
+    name: 'orders->payment/payment.Payment/Charge',
+    result: 'drop',
+  });
+  expect(drops).toBeGreaterThan(20);
+  // Some were refused by the callee's own breaker: the caller is told so in the same words.
+  expect(refusals.length).toBeGreaterThanOrEqual(drops);
+  expect(refusals[0]).toMatchObject({ code: codes.rpc, httpStatus: 503 });
+  expect(handler.mock.calls.length).toBeLessThan(100 - drops + 1);
+
+  await flush();
+  const locally = spans.filter(({ attributes, kind }) => kind === 'client' && attributes?.['mall.refused_by'] === 'breaker');
+  expect(locally).toHaveLength(drops);
+  expect(locally.flatMap(({ events }) => events ?? []).map(({ name }) => name)).toEqual(['breaker.open']);
+});
+
+test('without breakers every call reaches the callee', async () => {
+  const handler = vi.fn(async () => {
+    throw new MallError('database');
+  });
+  await using mall = await paymentBehindOrders({ charge: handler }, { without: ['breaker'] });
+  for (let index = 0; index < 50; index += 1) await mall.payment.charge({}).catch(() => {});
+  expect(handler).toHaveBeenCalledTimes(50);
+});
+
+test("the callee's span is the child of the caller's, which is the child of the work it belongs to", async () => {
+  await using mall = await paymentBehindOrders({
+    charge: ({ orderId }) => inSpan(mall.paymentRuntime, 'draw money', async () => ({ orderId })),
+  });
+  const outcome = await inSpan(mall.orders, 'initiate_payment', async (span) => {
+    await Promise.all([mall.payment.charge({ orderId: 'a' }), mall.payment.charge({ orderId: 'b' })]);
+    return span.spanContext();
+  });
+  await flush();
+  const trace = spans.filter(({ traceId }) => traceId === outcome.traceId);
+  const childrenOf = (id: string | undefined) => trace.filter(({ parentId }) => parentId === id);
+  const clients = childrenOf(outcome.spanId);
+  expect(clients.map(({ name, kind, attributes }) => [name, kind, attributes?.['mall.edge'], attributes?.['mall.peer']])).toEqual(
+    Array.from({ length: 2 }, () => ['payment.Payment/Charge', 'client', 'orders->payment', 'payment.1']),
+  );
+  for (const client of clients) {
+    const [server, ...others] = childrenOf(client.spanId);
+    expect([server?.name, server?.kind, others]).toEqual(['payment.Payment/Charge', 'server', []]);
+    expect(childrenOf(server?.spanId).map(({ name }) => name)).toEqual(['draw money']);
+    // Microseconds matter: a child that starts before its parent cannot be drawn.
+    expect(server?.startMs).toBeGreaterThanOrEqual(client.startMs);
+  }
+});
+
+test('both sides count calls by method and status', async () => {
+  await using mall = await paymentBehindOrders({ charge: async () => ({}) });
+  await mall.payment.charge({});
+  const labels = { method: '/payment.Payment/Charge', code: '0' };
+  expect(await metricValue(mall.orders, 'rpc_client_requests_code_total', labels)).toBe(1);
+  expect(await metricValue(mall.paymentRuntime, 'rpc_server_requests_code_total', labels)).toBe(1);
+});
+
+test('a server that stops lets calls in progress finish', async () => {
+  const gate = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  await using mall = await paymentBehindOrders({
+    charge: async () => {
+      begun.resolve();
+      await gate.promise;
+      return { status: 'PAID' };
+    },
+  });
+  const answer = mall.payment.charge({});
+  await begun.promise;
+  const stopped = mall.paymentRuntime.stop();
+  gate.resolve();
+  expect((await answer).status).toBe('PAID');
+  await stopped;
+  await expect(mall.payment.charge({})).rejects.toMatchObject({ code: codes.rpc });
+});
+
+/** The payment service with one handler of the test's own, and a client of it as orders has it. */
+async function paymentBehindOrders(
+  { charge }: Pick<Handlers<'payment'>, 'charge'>,
+  { timeoutMs = 2_000, without = [] }: { timeoutMs?: number; without?: ('breaker' | 'shedding')[] } = {},
+) {
+  const listen = `127.0.0.1:${await freePort()}`;
+  const paymentRuntime: TestRuntime = testRuntime('payment', { clock, listen, without });
+  await serve(paymentRuntime, 'payment', { charge, get: async () => ({}) });
+  const orders = testRuntime('orders', { clock, without, replicas: { payment: listen } });
+  const payment = rpcClient(orders, 'payment', { timeoutMs });
+  return {
+    payment,
+    orders,
+    paymentRuntime,
+    async [Symbol.asyncDispose]() {
+      await orders.stop();
+      await paymentRuntime.stop();
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

@@ -1,0 +1,236 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { context, ROOT_CONTEXT } from '@opentelemetry/api';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { claimPorts } from '../../../compose/ports.ts';
+import { planServers, type Servers } from '../../../compose/servers.ts';
+import { startWatchdog } from '../../../compose/watchdog.ts';
+import { runClock, waitUntil } from '../../../core/time.ts';
+import { codes, MallError } from '../../../system/errors.ts';
+import { withDeadline } from '../../../system/rpc/context.ts';
+import { type Cache, openCache } from '../../../system/stores/cache.ts';
+import { DuplicateKeyError, openSql, type Sql } from '../../../system/stores/sql.ts';
+import { inSpan } from '../../../system/telemetry/spans.ts';
+import { metricValue, recordSpans, type TestRuntime, testRuntime } from '../../support/runtime.ts';
+
+const spans = recordSpans();
+const clock = runClock();
+const undo = new AsyncDisposableStack();
+let servers: Servers;
+
+beforeAll(async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'stores-test-'));
+  undo.defer(() => rm(folder, { recursive: true, force: true }));
+  const watchdog = await startWatchdog();
+  undo.defer(() => watchdog.close());
+  const ports = await claimPorts({ random: Math.random });
+  undo.defer(() => ports.close());
+  servers = await planServers({ given: {}, ports });
+  await servers.start({
+    env: process.env,
+    cacheFolder: join(import.meta.dirname, '../../../.cache'),
+    logFolder: folder,
+    signal: new AbortController().signal,
+    undo,
+    watchdog,
+    progress: () => undefined,
+    namespace: 'test',
+  });
+});
+afterAll(() => undo.disposeAsync());
+afterEach(() => spans.reset());
+
+const within = <T>(ms: number, run: () => Promise<T>) => context.with(withDeadline(ROOT_CONTEXT, clock.nowMs() + ms), run);
+
+test('rows are written and read, numbers as numbers', async () => {
+  await using books = await openBooks();
+  expect(await books.sql.execute('INSERT INTO books (id, copies) VALUES (?, ?)', ['a', 3])).toMatchObject({ affectedRows: 1 });
+  expect(await books.sql.query('SELECT id, copies FROM books WHERE id = ?', ['a'])).toEqual([{ id: 'a', copies: 3 }]);
+});
+
+test('a key that exists is told apart from a broken database, and opens no breaker', async () => {
+  await using books = await openBooks();
+  for (let index = 0; index < 40; index += 1) {
+    const insert = books.sql.execute('INSERT INTO books (id, copies) VALUES (?, ?)', ['twice', 1]);
+    if (index > 0) await expect(insert).rejects.toBeInstanceOf(DuplicateKeyError);
+    else await insert;
+  }
+  expect(await metricValue(books.runtime, 'mall_breaker_requests_total', { kind: 'sql', result: 'failure' })).toBe(0);
+});
+
+test('statements that fail open the breaker, which refuses without asking the database', async () => {
+  await using books = await openBooks();
+  const refusals: unknown[] = [];
+  for (let index = 0; index < 100; index += 1) {
+    await books.sql.query('SELECT nothing FROM nowhere').catch((error: MallError) => {
+      expect(error.code).toBe(error.refusedBy === undefined ? codes.database : codes.rpc);
+      if (error.refusedBy === 'breaker') refusals.push(error);
+    });
+  }
+  expect(refusals.length).toBeGreaterThan(20);
+  expect(await metricValue(books.runtime, 'sql_client_requests_error_total', { command: 'queryRows', error: 'breaker' })).toBe(
+    refusals.length,
+  );
+  const statement = { name: 'SELECT nowhere', attributes: { 'mall.edge': 'orders->mysql', 'db.system.name': 'mysql' } };
+  expect(spans.getFinishedSpans().at(-1)).toMatchObject(statement);
+});
+
+test('a transaction that the business gives up leaves nothing behind and opens no breaker', async () => {
+  await using books = await openBooks();
+  for (let index = 0; index < 30; index += 1) {
+    const attempt = books.sql.transaction(async (tx) => {
+      await tx.execute('INSERT INTO books (id, copies) VALUES (?, ?)', ['half', 1]);
+      throw new MallError('outOfStock');
+    });
+    await expect(attempt).rejects.toMatchObject({ code: codes.outOfStock });
+  }
+  expect(await books.sql.query("SELECT id FROM books WHERE id = 'half'")).toEqual([]);
+  const events = { name: 'orders->mysql', kind: 'sql' };
+  expect(await metricValue(books.runtime, 'mall_breaker_requests_total', { ...events, result: 'failure' })).toBe(0);
+});
+
+test('a transaction is one event for the breaker and one span over its statements', async () => {
+  await using books = await openBooks();
+  const before = await metricValue(books.runtime, 'mall_breaker_requests_total', { result: 'success' });
+  const copies = await inSpan(books.runtime, 'create_order', () =>
+    books.sql.transaction(async (tx) => {
+      await tx.execute('INSERT INTO books (id, copies) VALUES (?, ?)', ['one', 1]);
+      await tx.execute('UPDATE books SET copies = copies + 1 WHERE id = ?', ['one']);
+      return tx.query<{ copies: number }>('SELECT copies FROM books WHERE id = ?', ['one']);
+    }),
+  );
+  expect(copies).toEqual([{ copies: 2 }]);
+  expect(await metricValue(books.runtime, 'mall_breaker_requests_total', { result: 'success' })).toBe(before + 1);
+  const [insert, update, select, transaction, order] = spans.getFinishedSpans().slice(-5);
+  expect([insert, update, select, transaction, order].map((span) => span?.name)).toEqual([
+    'INSERT books',
+    'UPDATE books',
+    'SELECT books',
+    'TRANSACTION',
+    'create_order',
+  ]);
+  const parents = [insert, update, select].map((span) => span?.parentSpanContext?.spanId);
+  expect(new Set(parents)).toEqual(new Set([transaction?.spanContext().spanId]));
+  expect(transaction?.parentSpanContext?.spanId).toBe(order?.spanContext().spanId);
+  expect(insert?.attributes['db.query.text']).toBe('INSERT INTO books (id, copies) VALUES (?, ?)');
+});
+
+test('a statement is given up with its call, and its connection does not hold up the next', async () => {
+  await using books = await openBooks({ connections: 1 });
+  const startMs = clock.nowMs();
+  await expect(within(150, () => books.sql.query('SELECT SLEEP(5)'))).rejects.toMatchObject({ refusedBy: 'deadline' });
+  expect(await books.sql.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  expect(clock.nowMs() - startMs).toBeLessThan(4_000);
+});
+
+test('a call does not wait for a connection beyond its time', async () => {
+  await using books = await openBooks({ connections: 1 });
+  const release = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const holder = books.sql.transaction(async () => {
+    begun.resolve();
+    await release.promise;
+  });
+  await begun.promise;
+  await expect(within(100, () => books.sql.query('SELECT 1'))).rejects.toMatchObject({ refusedBy: 'deadline' });
+  release.resolve();
+  await holder;
+  expect(await books.sql.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+});
+
+test('a transaction that runs out of time leaves nothing behind', async () => {
+  await using books = await openBooks({ connections: 1 });
+  const attempt = within(150, () =>
+    books.sql.transaction(async (tx) => {
+      await tx.execute('INSERT INTO books (id, copies) VALUES (?, ?)', ['late', 1]);
+      await tx.query('SELECT SLEEP(1)');
+    }),
+  );
+  await expect(attempt).rejects.toMatchObject({ refusedBy: 'deadline' });
+  // The server notices the cut connection at its own pace.
+  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected the insert to be rolled back' }, async () => {
+    const rows = await books.sql.query('SELECT id FROM books WHERE id = ?', ['late']);
+    return rows.length === 0;
+  });
+});
+
+test('a value is loaded once, then read from the cache until it is forgotten', async () => {
+  await using shelf = openShelf();
+  const load = vi.fn(async () => ({ name: '小明' }));
+  for (let index = 0; index < 3; index += 1) expect(await shelf.cache.read('user:1', load)).toEqual({ name: '小明' });
+  expect(load).toHaveBeenCalledTimes(1);
+  await shelf.cache.forget('user:1');
+  await shelf.cache.read('user:1', load);
+  expect(load).toHaveBeenCalledTimes(2);
+  expect(spans.getFinishedSpans().map(({ name }) => name)).toEqual(['GET', 'SET', 'GET', 'GET', 'DEL', 'GET', 'SET']);
+  expect(spans.getFinishedSpans()[0]?.attributes).toMatchObject({ 'db.system.name': 'redis', 'mall.edge': 'user->redis' });
+});
+
+test('what does not exist is remembered as such', async () => {
+  await using shelf = openShelf();
+  const load = vi.fn(async () => undefined);
+  expect([await shelf.cache.read('user:0', load), await shelf.cache.read('user:0', load)]).toEqual([undefined, undefined]);
+  expect(load).toHaveBeenCalledTimes(1);
+  expect(await shelf.redis.get('test:user:0')).toBe('*');
+});
+
+test('expiries vary by five percent around their base', async () => {
+  await using shelf = openShelf({ expirySeconds: 1_000 });
+  const keys = Array.from({ length: 50 }, (_, index) => `user:jitter:${index}`);
+  await Promise.all(keys.map((key) => shelf.cache.read(key, async () => 1)));
+  const ttls = await Promise.all(keys.map((key) => shelf.redis.ttl(`test:${key}`)));
+  expect(Math.min(...ttls)).toBeGreaterThanOrEqual(945);
+  expect(Math.max(...ttls)).toBeLessThanOrEqual(1_050);
+  expect(new Set(ttls).size).toBeGreaterThan(10);
+});
+
+test('a hundred readers of one missing key load it once', async () => {
+  await using shelf = openShelf();
+  const load = vi.fn(async () => 'value');
+  const answers = await Promise.all(Array.from({ length: 100 }, () => shelf.cache.read('user:crowd', load)));
+  expect([new Set(answers), load.mock.calls.length]).toEqual([new Set(['value']), 1]);
+});
+
+test('without Redis reads fail and the database is left alone', async () => {
+  await using shelf = openShelf({ redis: '127.0.0.1:1' });
+  const load = vi.fn(async () => 1);
+  await expect(shelf.cache.read('user:1', load)).rejects.toMatchObject({ code: codes.cache });
+  expect(load).not.toHaveBeenCalled();
+  await shelf.cache.forget('user:1');
+});
+
+type Books = { sql: Sql; runtime: TestRuntime } & AsyncDisposable;
+
+async function openBooks(options: { connections?: number } = {}): Promise<Books> {
+  const { host, port, user, password } = servers.mysql;
+  const config = { mysql: `${host}:${port}`, mysqlUser: user, mysqlPassword: password };
+  const runtime = testRuntime('orders', { clock, config });
+  const sql = await openSql(runtime, options);
+  await sql.execute('CREATE TABLE IF NOT EXISTS books (id VARCHAR(20) PRIMARY KEY, copies INT NOT NULL)');
+  return {
+    sql,
+    runtime,
+    async [Symbol.asyncDispose]() {
+      await sql.execute('DELETE FROM books').catch(() => undefined);
+      await runtime.stop();
+    },
+  };
+}
+
+function openShelf({ redis = servers.redis, expirySeconds = 60 } = {}): { cache: Cache; redis: Redis } & AsyncDisposable {
+  const runtime = testRuntime('user', { clock, config: { redis } });
+  const cache = openCache(runtime, { expirySeconds });
+  const [host = '', port] = servers.redis.split(':');
+  const direct = new Redis({ host, port: Number(port) });
+  return {
+    cache,
+    redis: direct,
+    async [Symbol.asyncDispose]() {
+      await direct.flushall();
+      direct.disconnect();
+      await runtime.stop();
+    },
+  };
+}

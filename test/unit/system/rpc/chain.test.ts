@@ -1,0 +1,184 @@
+import { context, ROOT_CONTEXT, SpanStatusCode } from '@opentelemetry/api';
+import { afterEach, expect, test, vi } from 'vitest';
+import { MallError } from '../../../../system/errors.ts';
+import { clientLayers, httpLayers, serverLayers } from '../../../../system/rpc/chain.ts';
+import { deadlineOf, remainingMs, withDeadline } from '../../../../system/rpc/context.ts';
+import { type Call, compose, type Interceptor } from '../../../../system/rpc/interceptors/interceptor.ts';
+import { observedShedder } from '../../../../system/telemetry/governance.ts';
+import { metricValue, recordSpans, standingClock, testRuntime } from '../../../support/runtime.ts';
+
+const spans = recordSpans();
+const names = (layers: { name: string }[]) => layers.map(({ name }) => name);
+const charge = { edge: 'orders->payment', path: '/payment.Payment/Charge' };
+const call = (): Call => ({ request: 'a request', context: ROOT_CONTEXT });
+
+afterEach(() => {
+  spans.reset();
+  vi.useRealTimers();
+});
+
+test('the first layer is the outermost', async () => {
+  const told: string[] = [];
+  const layer =
+    (name: string): Interceptor =>
+    async (inner, next) => {
+      told.push(`${name} before`);
+      const answer = await next(inner);
+      told.push(`${name} after`);
+      return answer;
+    };
+  const answer = compose([layer('a'), layer('b')], async ({ request }) => `answer to ${request}`);
+  await expect(answer(call())).resolves.toBe('answer to a request');
+  expect(told).toEqual(['a before', 'b before', 'b after', 'a after']);
+});
+
+test('a call is governed in the order of go-zero', () => {
+  const runtime = testRuntime('orders');
+  const shedder = observedShedder(runtime, { kind: 'rpc' });
+  expect(names(clientLayers(runtime, charge))).toEqual(['trace', 'metrics', 'breaker', 'deadline']);
+  expect(names(serverLayers(runtime, { path: charge.path, shedder }))).toEqual([
+    'trace',
+    'recover',
+    'metrics',
+    'breaker',
+    'shedding',
+    'deadline',
+  ]);
+  expect(names(httpLayers(runtime, { route: 'POST /api/v1/orders', shedder }))).toEqual([
+    'trace',
+    'metrics',
+    'breaker',
+    'shedding',
+    'deadline',
+    'recover',
+  ]);
+});
+
+test('a mechanism that is switched off leaves its place empty', () => {
+  const runtime = testRuntime('orders', { without: ['breaker', 'shedding'] });
+  const shedder = observedShedder(runtime, { kind: 'rpc' });
+  expect(names(clientLayers(runtime, charge))).toEqual(['trace', 'metrics', 'deadline']);
+  expect(names(serverLayers(runtime, { path: charge.path, shedder }))).toEqual(['trace', 'recover', 'metrics', 'deadline']);
+});
+
+test('the time left shrinks on the way in and is never more than the own budget', async () => {
+  const clock = standingClock();
+  const runtime = testRuntime('orders', { clock });
+  const shedder = observedShedder(runtime, { kind: 'rpc' });
+  const left: number[] = [];
+  const inner = compose(clientLayers(runtime, { ...charge, timeoutMs: 2_000 }), async () => left.push(remainingMs(clock)));
+  const outer = compose(serverLayers(runtime, { path: '/orders.Orders/Create', shedder, timeoutMs: 2_000 }), async () => {
+    left.push(remainingMs(clock));
+    clock.advance(300);
+    await inner({ request: null, context: context.active() });
+  });
+
+  await outer({ request: null, context: withDeadline(ROOT_CONTEXT, clock.nowMs() + 5_000) });
+  await outer({ request: null, context: withDeadline(ROOT_CONTEXT, clock.nowMs() + 800) });
+  expect(left).toEqual([2_000, 1_700, 800, 500]);
+});
+
+test('a call whose time is used up is not sent, and says nothing about the callee', async () => {
+  const clock = standingClock();
+  const runtime = testRuntime('orders', { clock });
+  const send = vi.fn();
+  const ask = compose(clientLayers(runtime, charge), send);
+  await expect(ask({ request: null, context: withDeadline(ROOT_CONTEXT, clock.nowMs()) })).rejects.toMatchObject({ refusedBy: 'deadline' });
+  expect(send).not.toHaveBeenCalled();
+  expect(await metricValue(runtime, 'mall_breaker_requests_total')).toBe(0);
+  expect(spans.getFinishedSpans()[0]?.attributes).toMatchObject({ 'mall.refused_by': 'deadline', 'rpc.grpc.status_code': 4 });
+});
+
+test('a server answers at the deadline, whatever its handler still does', async () => {
+  vi.useFakeTimers();
+  const runtime = testRuntime('orders', { clock: standingClock() });
+  const answer = compose(
+    serverLayers(runtime, { path: charge.path, shedder: observedShedder(runtime, { kind: 'rpc' }), timeoutMs: 250 }),
+    () => new Promise(() => {}),
+  );
+  const outcome = expect(answer(call())).rejects.toMatchObject({ refusedBy: 'deadline' });
+  await vi.advanceTimersByTimeAsync(250);
+  await outcome;
+  expect(await metricValue(runtime, 'rpc_server_requests_code_total', { code: '4' })).toBe(1);
+});
+
+test("a breaker refuses after failures, on the caller's span and in the metrics of the edge", async () => {
+  const clock = standingClock();
+  const runtime = testRuntime('orders', { clock });
+  const ask = compose(clientLayers(runtime, charge), async () => {
+    throw new MallError('rpc');
+  });
+  const outcomes: (string | undefined)[] = [];
+  for (let index = 0; index < 100; index += 1) {
+    clock.advance(10);
+    await ask(call()).catch((error) => outcomes.push(error.refusedBy));
+  }
+  const refusals = outcomes.filter((by) => by === 'breaker').length;
+  expect(refusals).toBeGreaterThan(50);
+
+  const labels = { name: 'orders->payment/payment.Payment/Charge', kind: 'client' };
+  expect(await metricValue(runtime, 'mall_breaker_requests_total', { ...labels, result: 'drop' })).toBe(refusals);
+  expect(await metricValue(runtime, 'mall_breaker_requests_total', { ...labels, result: 'failure' })).toBe(100 - refusals);
+  expect(await metricValue(runtime, 'mall_breaker_trips_total', labels)).toBe(1);
+  expect(await metricValue(runtime, 'mall_breaker_drop_ratio', labels)).toBeGreaterThan(0.5);
+
+  const refused = spans.getFinishedSpans().filter(({ attributes }) => attributes['mall.refused_by'] === 'breaker');
+  expect(refused).toHaveLength(refusals);
+  expect(refused[0]?.events.map(({ name }) => name)).toEqual(['breaker.open']);
+  expect(refused[0]?.attributes).toMatchObject({
+    'rpc.system': 'grpc',
+    'rpc.service': 'payment.Payment',
+    'rpc.method': 'Charge',
+    'mall.edge': 'orders->payment',
+  });
+});
+
+test('a business failure is an error to the caller, not to the server, and opens no breaker', async () => {
+  const runtime = testRuntime('inventory', { clock: standingClock() });
+  const soldOut = async () => {
+    throw new MallError('outOfStock');
+  };
+  const shedder = observedShedder(runtime, { kind: 'rpc' });
+  const layers = [clientLayers(runtime, charge), serverLayers(runtime, { path: charge.path, shedder })];
+  for (const answer of layers.map((chain) => compose(chain, soldOut))) {
+    for (let index = 0; index < 50; index += 1) await answer(call()).catch(() => {});
+  }
+  expect(await metricValue(runtime, 'mall_breaker_requests_total', { result: 'success' })).toBe(100);
+  const [asked, answered] = [spans.getFinishedSpans()[0], spans.getFinishedSpans()[50]];
+  expect([asked?.status.code, answered?.status.code]).toEqual([SpanStatusCode.ERROR, SpanStatusCode.UNSET]);
+  expect(answered?.attributes).toMatchObject({ 'mall.code': 3004, 'rpc.grpc.status_code': 9 });
+});
+
+test('an overloaded server turns calls away before their handler is asked', async () => {
+  const clock = standingClock();
+  const runtime = testRuntime('orders', { clock, cpuMilli: () => 1_000 });
+  const shedder = observedShedder(runtime, { kind: 'rpc' });
+  const releases: (() => void)[] = [];
+  const handler = vi.fn(() => new Promise<void>((resolve) => releases.push(resolve)));
+  const answer = compose(serverLayers(runtime, { path: charge.path, shedder }), handler);
+
+  // With no history one call may be in flight at full load, and the average must have seen more.
+  const flying = Array.from({ length: 40 }, () => answer(call()));
+  for (const release of releases.splice(0, 20)) release();
+  await Promise.all(flying.slice(0, 20));
+  await expect(answer(call())).rejects.toMatchObject({ refusedBy: 'shedding', grpcStatus: 8 });
+  expect(handler).toHaveBeenCalledTimes(40);
+  expect(await metricValue(runtime, 'mall_shedding_requests_total', { kind: 'rpc', result: 'drop' })).toBe(1);
+  for (const release of releases) release();
+  await Promise.all(flying);
+});
+
+test('an unexpected failure becomes a plain one, is logged with its stack and is counted', async () => {
+  const runtime = testRuntime('orders', { clock: standingClock() });
+  const shedder = observedShedder(runtime, { kind: 'rpc' });
+  const answer = compose(serverLayers(runtime, { path: charge.path, shedder }), async () => {
+    throw new TypeError('x is not a function');
+  });
+  await expect(answer(call())).rejects.toMatchObject({ code: 1001, message: 'The mall made a mistake' });
+  expect(runtime.lines).toMatchObject([{ call: charge.path, err: { message: 'x is not a function' } }]);
+  expect(await metricValue(runtime, 'rpc_server_requests_code_total', { method: charge.path, code: '13' })).toBe(1);
+});
+
+test('without a limit the time left is endless', () => {
+  expect(deadlineOf(ROOT_CONTEXT)).toBe(Number.POSITIVE_INFINITY);
+});

@@ -1,0 +1,108 @@
+import fastify from 'fastify';
+import { afterEach, expect, test, vi } from 'vitest';
+import { MallError, refused } from '../../../../system/errors.ts';
+import { httpChain, type RouteHandler } from '../../../../system/rpc/chain.ts';
+import { metricValue, recordSpans, standingClock, testRuntime } from '../../../support/runtime.ts';
+
+const spans = recordSpans();
+afterEach(() => {
+  spans.reset();
+  vi.useRealTimers();
+});
+
+test('an answer comes in an envelope, with the id of its trace', async () => {
+  const { ask } = gateway(async () => ({ id: 'o-1' }));
+  const { statusCode, headers, body } = await ask();
+  expect([statusCode, body]).toEqual([200, { code: 0, message: 'ok', data: { id: 'o-1' } }]);
+  expect(headers['x-trace-id']).toBe(spans.getFinishedSpans()[0]?.spanContext().traceId);
+});
+
+test('a handler may answer with another status than 200', async () => {
+  const { ask, runtime } = gateway(async (_request, reply) => void reply.code(202));
+  expect(await ask()).toMatchObject({ statusCode: 202, body: { code: 0, data: null } });
+  const labels = { path: '/api/v1/orders', method: 'POST', code: '202' };
+  expect(await metricValue(runtime, 'http_server_requests_code_total', labels)).toBe(1);
+});
+
+test('a business failure is told by code and status, without a refusal', async () => {
+  const { ask } = gateway(async () => {
+    throw new MallError('outOfStock', 'sku-1 is gone');
+  });
+  const { statusCode, headers, body } = await ask();
+  expect([statusCode, body]).toEqual([409, { code: 3004, message: 'sku-1 is gone', trace_id: headers['x-trace-id'] }]);
+  expect(headers['x-refused-by']).toBeUndefined();
+});
+
+test.each([
+  ['breaker', 503],
+  ['shedding', 503],
+  ['limit', 429],
+  ['deadline', 504],
+] as const)('a refusal by %s is named in a header', async (by, status) => {
+  const { ask } = gateway(async () => {
+    throw refused(by);
+  });
+  const { statusCode, headers } = await ask();
+  expect([statusCode, headers['x-refused-by']]).toEqual([status, by]);
+});
+
+test('a mistake of ours tells the shopper nothing about it', async () => {
+  const { ask, runtime } = gateway(async () => {
+    throw new TypeError('x is not a function');
+  });
+  const { statusCode, body } = await ask();
+  expect([statusCode, body.code, body.message]).toEqual([500, 1001, 'The mall made a mistake']);
+  expect(runtime.lines).toMatchObject([{ call: 'POST /api/v1/orders' }]);
+});
+
+test("the shopper's trace goes on in the gateway", async () => {
+  const { ask } = gateway(async () => null);
+  const { headers } = await ask({ traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` });
+  expect(headers['x-trace-id']).toBe('a'.repeat(32));
+  const [span] = spans.getFinishedSpans();
+  expect(span?.parentSpanContext).toMatchObject({ spanId: 'b'.repeat(16), isRemote: true });
+  expect(span).toMatchObject({
+    name: 'POST /api/v1/orders',
+    attributes: { 'http.request.method': 'POST', 'http.route': '/api/v1/orders', 'http.response.status_code': 200 },
+  });
+});
+
+test('a trace that its maker does not sample is told to the shopper and not recorded', async () => {
+  const { ask } = gateway(async () => null);
+  const { headers } = await ask({ traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00` });
+  expect(headers['x-trace-id']).toBe('a'.repeat(32));
+  expect(spans.getFinishedSpans()).toEqual([]);
+});
+
+test('after three seconds the shopper is not kept waiting', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { ask } = gateway(() => new Promise(() => {}));
+  const answer = ask();
+  await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1));
+  vi.advanceTimersByTime(3_000);
+  const { statusCode, headers } = await answer;
+  expect([statusCode, headers['x-refused-by']]).toEqual([504, 'deadline']);
+});
+
+test('a route whose answers fail is given a rest', async () => {
+  const { ask, runtime } = gateway(async () => {
+    throw new MallError('rpc');
+  });
+  const refusals = [];
+  for (let index = 0; index < 60; index += 1) refusals.push((await ask()).headers['x-refused-by']);
+  expect(refusals.filter((by) => by === 'breaker').length).toBeGreaterThan(20);
+  expect(await metricValue(runtime, 'mall_breaker_trips_total', { name: 'POST /api/v1/orders', kind: 'http' })).toBe(1);
+});
+
+function gateway(handler: RouteHandler) {
+  const runtime = testRuntime('gateway', { clock: standingClock() });
+  const app = fastify();
+  app.post('/api/v1/orders', httpChain(runtime)('POST /api/v1/orders', handler));
+  return {
+    runtime,
+    async ask(headers: Record<string, string> = {}) {
+      const response = await app.inject({ method: 'POST', url: '/api/v1/orders', headers });
+      return { statusCode: response.statusCode, headers: response.headers, body: response.json() };
+    },
+  };
+}
