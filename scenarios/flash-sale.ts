@@ -29,7 +29,7 @@ export default scenario('flash sale', {
 
     phase('rush', {
       lasts: '25s',
-      load: ramp('0.4x', '2.5x'),
+      load: steady('3x'),
       faults: [slow('orders->payment', { by: '1s' }), slow('orders->inventory', { replica: 2, by: '300ms' })],
       expect: [
         breaker('orders->payment').opens({ within: '15s' }),

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { startEtcd } from '../../compose/etcd.ts';
+import { createLayer } from '../../compose/layer.ts';
 import { claimPorts } from '../../compose/ports.ts';
 import { findPrograms } from '../../compose/programs.ts';
-import { createLayer } from '../../compose/layer.ts';
 import { startWatchdog } from '../../compose/watchdog.ts';
 
 /** A real etcd that a test can take away and bring back, at the same address and with the same data. */

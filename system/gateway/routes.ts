@@ -1,0 +1,94 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify';
+import { MallError } from '../errors.ts';
+import type { Client } from '../rpc/client.ts';
+import { checkParameters, type Govern, userIdOf } from './hooks.ts';
+import * as schemas from './schemas.ts';
+import { accountView, orderView, productView } from './views.ts';
+
+export type Services = { user: Client<'user'>; product: Client<'product'>; orders: Client<'orders'> };
+
+/** Every route of the mall. `newKey` names a checkout whose shopper gave it no idempotency key. */
+export function addRoutes(
+  app: FastifyInstance,
+  { govern, services, newKey }: { govern: Govern; services: Services; newKey: () => string },
+) {
+  const { user, product, orders } = services;
+
+  open('POST', '/api/v1/user/register', schemas.registration, async ({ body }) =>
+    accountView(await user.register(body as schemas.Registration)),
+  );
+
+  open('POST', '/api/v1/user/login', schemas.credentials, async ({ body }) => {
+    const account = await user.login(body as schemas.Credentials);
+    const token = app.jwt.sign({ user_id: account.id }, { expiresIn: `${tokenSeconds}s` });
+    return { token, expires_in: tokenSeconds, user: accountView(account) };
+  });
+
+  own('GET', '/api/v1/user/:userId', schemas.userParams, async (userId, { params }) => {
+    ownOnly(userId, (params as schemas.UserParams).userId);
+    return accountView(await user.get({ id: userId }));
+  });
+
+  own('PUT', '/api/v1/user/info', schemas.info, async (userId, { body }) =>
+    accountView(await user.updateInfo({ id: userId, name: (body as schemas.Info).name })),
+  );
+
+  open('GET', '/api/v1/products', schemas.catalogueQuery, async ({ query }) => {
+    const { page, page_size } = query as schemas.CatalogueQuery;
+    const { items } = await product.list({ page, pageSize: page_size });
+    return { page, page_size, items: items.map(productView) };
+  });
+
+  open('GET', '/api/v1/products/:id', schemas.productParams, async ({ params }) =>
+    productView(await product.get({ id: (params as schemas.IdParams).id })),
+  );
+
+  own('POST', '/api/v1/orders', schemas.checkout, async (userId, { body, headers }, reply) => {
+    const key = headers['idempotency-key'];
+    const lines = (body as schemas.Checkout).items.map(({ product_id, quantity }) => ({ productId: product_id, quantity }));
+    const order = await orders.create({ userId, idempotencyKey: typeof key === 'string' ? key : newKey(), lines });
+    // Only a repeated checkout can meet an order that was given up.
+    if (order.status === 'CANCELLING' || order.status === 'CANCELLED')
+      throw new MallError('orderStatus', `Order '${order.id}' was cancelled: order again with a new idempotency key`);
+    if (order.status !== 'PAID') reply.code(202);
+    return orderView(order);
+  });
+
+  own('GET', '/api/v1/orders/:id', schemas.orderParams, async (userId, { params }) =>
+    orderView(await orders.get({ userId, id: (params as schemas.IdParams).id })),
+  );
+
+  own('GET', '/api/v1/orders', schemas.ordersQuery, async (userId, { query }) => {
+    ownOnly(userId, (query as schemas.OrdersQuery).user_id ?? userId);
+    const list = await orders.list({ userId });
+    return { orders: list.orders.map(orderView) };
+  });
+
+  /** A route for everybody. */
+  function open(method: 'GET' | 'POST' | 'PUT', url: string, schema: FastifySchema, handler: Handler): void {
+    const governed = govern(`${method} ${url}`, async (request, reply) => {
+      checkParameters(request);
+      return handler(request, reply);
+    });
+    app.route({ method, url, schema, attachValidation: true, handler: governed });
+  }
+
+  /** A route for who is logged in. */
+  function own(method: 'GET' | 'POST' | 'PUT', url: string, schema: FastifySchema, handler: OwnHandler): void {
+    const governed = govern(`${method} ${url}`, async (request, reply) => {
+      const userId = await userIdOf(request);
+      checkParameters(request);
+      return handler(userId, request, reply);
+    });
+    app.route({ method, url, schema, attachValidation: true, handler: governed });
+  }
+}
+
+type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+type OwnHandler = (userId: number, request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+
+const tokenSeconds = 7_200;
+
+function ownOnly(userId: number, asked: number): void {
+  if (userId !== asked) throw new MallError('tokenFailed', 'The token belongs to another user');
+}

@@ -1,0 +1,28 @@
+import { randomBytes } from 'node:crypto';
+import { readConfig } from '../../config.ts';
+import { rpcClient } from '../../rpc/client.ts';
+import { serve } from '../../rpc/server.ts';
+import { startRuntime } from '../../runtime.ts';
+import { openSql } from '../../stores/sql.ts';
+import { fulfilment } from './fulfil.ts';
+import { ordersHandlers } from './handlers.ts';
+import { orderId } from './order-id.ts';
+import { placing } from './place.ts';
+import { orderStore } from './store.ts';
+import { startSweep } from './sweep.ts';
+
+const runtime = await startRuntime(readConfig());
+const { clock } = runtime;
+const store = orderStore({ sql: await openSql(runtime), clock });
+
+const user = rpcClient(runtime, 'user', { timeoutMs: 1_000 });
+const product = rpcClient(runtime, 'product', { timeoutMs: 1_000 });
+const inventory = rpcClient(runtime, 'inventory', { timeoutMs: 1_000 });
+const payment = rpcClient(runtime, 'payment', { timeoutMs: 500 });
+
+const fulfil = fulfilment(runtime, { store, inventory, payment });
+const newId = () => orderId({ nowMs: clock.nowMs(), entropy: randomBytes(10) });
+const place = placing(runtime, { store, user, product, inventory, fulfil, newId });
+
+await serve(runtime, 'orders', ordersHandlers({ store, place }));
+startSweep(runtime, { store, fulfil });

@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Context, context, TraceFlags, trace } from '@opentelemetry/api';
+import type { Runtime } from '../../runtime.ts';
+import { inSpan } from '../../telemetry/spans.ts';
+import { type Fulfil, ownContext } from './fulfil.ts';
+import type { ClaimedOrder, OrderStore } from './store.ts';
+
+/**
+ * Settles, from time to time, the orders that are open and that nobody works on: accepted ones whose payment was away, those whose process
+ * died on the way, those whose stock could not be given back. Any number of replicas may sweep at once.
+ */
+export function startSweep(runtime: Runtime, { store, fulfil }: { store: OrderStore; fulfil: Fulfil }): void {
+  const stopping = new AbortController();
+  const sweeping = run();
+  runtime.onStop('sweep', async () => {
+    stopping.abort();
+    await sweeping;
+  });
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const isBusy = await sweep().catch((error) => {
+        runtime.log.warn({ err: error }, 'a sweep failed');
+        return false;
+      });
+      await sleep(isBusy ? busyPauseMs : pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  }
+
+  /** Whether more is waiting and the way is free. */
+  async function sweep(): Promise<boolean> {
+    const due = await context.with(untraced(ownContext(runtime, lookTimeMs)), () => store.due(batch));
+    if (due.length === 0) return false;
+    return context.with(ownContext(runtime, batchTimeMs), () =>
+      inSpan(runtime, 'settle_orders', async (span) => {
+        const settled = await settle(due);
+        span.setAttributes({ 'mall.orders.due': due.length, 'mall.orders.settled': settled });
+        return settled === batch;
+      }),
+    );
+  }
+
+  /** How many orders of the batch are dealt with. Stops at the first that has to wait: what keeps it waiting keeps the others waiting too. */
+  async function settle(due: readonly ClaimedOrder[]): Promise<number> {
+    let settled = 0;
+    for (const order of due) {
+      if (stopping.signal.aborted || !(await isSettled(order))) break;
+      settled += 1;
+    }
+    return settled;
+  }
+
+  async function isSettled(order: ClaimedOrder): Promise<boolean> {
+    const claimed = await store.claim(order, claimForMs);
+    if (claimed === undefined) return true;
+    const { status } = await fulfil(claimed, 'settling');
+    return status === 'PAID' || status === 'CANCELLED';
+  }
+}
+
+const batch = 20;
+const pauseMs = 1_000;
+const busyPauseMs = 200;
+const lookTimeMs = 2_000;
+const batchTimeMs = 4_000;
+/** Longer than a batch may take, so that nobody takes up an order of which this process may still be charging. */
+const claimForMs = 6_000;
+
+/** Looking for work every second is not worth a trace: spans of a parent that nobody samples are not sampled either. */
+const untraced = (parent: Context) =>
+  trace.setSpanContext(parent, { traceId: '1'.repeat(32), spanId: '1'.repeat(16), traceFlags: TraceFlags.NONE });

@@ -1,0 +1,21 @@
+import type { Cache } from '../../stores/cache.ts';
+import type { Sql } from '../../stores/sql.ts';
+import type { Item } from './product.ts';
+
+export type ProductStore = ReturnType<typeof productStore>;
+
+/** The catalogue in MySQL; pages and products are read through the cache. Nobody changes it while the mall runs. */
+export function productStore({ sql, cache }: { sql: Sql; cache: Cache }) {
+  return {
+    async page({ page, pageSize }: { page: number; pageSize: number }): Promise<Item[]> {
+      const first = (page - 1) * pageSize + 1;
+      const load = () => sql.query<Item>(`${select} WHERE position BETWEEN ? AND ? ORDER BY position`, [first, first + pageSize - 1]);
+      return (await cache.read(`product:page:${page}:${pageSize}`, load)) ?? [];
+    },
+
+    byId: (id: string): Promise<Item | undefined> =>
+      cache.read(`product:${id}`, async () => (await sql.query<Item>(`${select} WHERE id = ?`, [id]))[0]),
+  };
+}
+
+const select = 'SELECT id, name, description, price_cents AS priceCents FROM products';
