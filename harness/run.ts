@@ -117,9 +117,9 @@ async function findCapacity({ settings, stage, steps }: { settings: RunSettings;
   return capacity;
 }
 
-const probe = { warmUpMs: 6_000, warmUpConnections: 4, measureMs: 4_000, connections: 24 };
+const probe = { warmUpMs: 7_000, warmUpConnections: 6, measureMs: 4_000, connections: 32 };
 /** The shedders start at 900 of 1000. The story begins when they have forgotten the probe. */
-const restingCpuMilli = 500;
+const restingCpuMilli = 700;
 
 /** What has been collected so far; with `audit` also what the database says. */
 async function collectEvidence({ stage, audit = false }: { stage: Stage; audit?: boolean }): Promise<Evidence> {
@@ -157,7 +157,7 @@ async function spansArrive({ stage, signal }: { stage: Stage; signal: AbortSigna
 }
 
 async function within(timeoutMs: number, signal: AbortSignal, probe: () => Promise<boolean>): Promise<void> {
-  await waitUntil({ timeoutMs, everyMs: 100, signal, describe: () => 'late' }, probe).catch((thrown) => {
+  await waitUntil({ timeoutMs, everyMs: 200, signal, describe: () => 'late' }, probe).catch((thrown) => {
     // Being late is a finding, not an error; being interrupted is not for us to swallow.
     signal.throwIfAborted();
     if (!(thrown instanceof Error && thrown.message === 'late')) throw thrown;

@@ -5,7 +5,6 @@ import {
   latency,
   orders,
   phase,
-  ramp,
   scenario,
   shedding,
   slow,
@@ -29,7 +28,7 @@ export default scenario('flash sale', {
 
     phase('rush', {
       lasts: '25s',
-      load: steady('3x'),
+      load: steady('2.5x'),
       faults: [slow('orders->payment', { by: '1s' }), slow('orders->inventory', { replica: 2, by: '300ms' })],
       expect: [
         breaker('orders->payment').opens({ within: '15s' }),

@@ -10,6 +10,7 @@ import { claimPorts, type Ports } from '../../../compose/ports.ts';
 import { runClock, waitUntil } from '../../../core/time.ts';
 import { startOtlpReceiver } from '../../../harness/observe/otlp.ts';
 import type { Span } from '../../../harness/observe/otlp-decode.ts';
+import type { Mechanism } from '../../../system/config.ts';
 import { rpcClient } from '../../../system/rpc/client.ts';
 import { connectEtcd } from '../../../system/rpc/etcd.ts';
 import { startTestEtcd, type TestEtcd } from '../../support/etcd.ts';
@@ -87,6 +88,22 @@ test('an error that nobody caught ends the process with 1, and is the last thing
   expect(JSON.parse(process.lines().at(-1) ?? '{}')).toMatchObject({ level: 'fatal', err: { message: 'nobody caught this' } });
 });
 
+test('thousands of calls that ran out of time do not take the others down with them', async () => {
+  await using process = await startProcess({ without: ['breaker', 'shedding'] });
+  await process.payment.charge({ orderId: 'o-1' });
+  const ask = (client: typeof process.payment) =>
+    client.charge({ orderId: 'o-1' }).then(
+      ({ status }) => status,
+      (error) => error.refusedBy ?? `${error}: ${error.cause}`,
+    );
+  process.child.kill('SIGSTOP');
+  const hasty = await Promise.all(Array.from({ length: 3_000 }, () => ask(process.hastyPayment)));
+  const patient = Array.from({ length: 10 }, () => ask(process.payment));
+  process.child.kill('SIGCONT');
+  expect(new Set(hasty)).toEqual(new Set(['deadline']));
+  expect(new Set(await Promise.all(patient))).toEqual(new Set(['PAID']));
+});
+
 test('an address that is taken is named', async () => {
   await using first = await startProcess();
   const second = await startProcess({ listen: first.listen, untilReady: false });
@@ -94,10 +111,18 @@ test('an address that is taken is named', async () => {
   expect(second.lines().join('\n')).toContain(`Expected to answer gRPC at ${first.listen}`);
 });
 
-async function startProcess({ listen = '', untilReady = true } = {}) {
+async function startProcess({
+  listen = '',
+  untilReady = true,
+  without = [],
+}: {
+  listen?: string;
+  untilReady?: boolean;
+  without?: Mechanism[];
+} = {}) {
   const address = listen || `127.0.0.1:${await ports.next()}`;
   const admin = `127.0.0.1:${await ports.next()}`;
-  const { config } = testRuntime('payment', { clock, config: { listen: address, admin, etcd: server.address, otlp } });
+  const { config } = testRuntime('payment', { clock, config: { listen: address, admin, etcd: server.address, otlp, without } });
   const fixture = join(import.meta.dirname, '../../support/processes/answers-payments.ts');
   const child: ChildProcess = spawn(process.execPath, [fixture], {
     env: { ...process.env, MALL_CONFIG: JSON.stringify(config) },
@@ -114,13 +139,15 @@ async function startProcess({ listen = '', untilReady = true } = {}) {
       output.includes('payment answers'),
     );
   }
-  const caller = testRuntime('orders', { clock, replicas: { payment: address } });
-  const payment = rpcClient(caller, 'payment');
+  const caller = testRuntime('orders', { clock, without, replicas: { payment: address } });
+  const payment = rpcClient(caller, 'payment', { timeoutMs: 10_000 });
+  const hastyPayment = rpcClient(caller, 'payment', { timeoutMs: 300 });
   return {
     child,
     listen: address,
     admin,
     payment,
+    hastyPayment,
     exitCode,
     lines: () => output.trim().split('\n'),
     async [Symbol.asyncDispose]() {
