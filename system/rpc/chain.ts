@@ -39,13 +39,11 @@ export function httpLayers(runtime: Runtime, { route, shedder }: { route: string
       conclude: concludeHttp,
     }),
     metrics<HttpCall>(runtime, observeHttp(runtime.metrics.httpServer, { method, path })),
-    ...unlessWithout(runtime, 'breaker', () =>
+    ...unlessWithoutBreaker(runtime, () =>
       breaker<HttpCall>(runtime, { guard: observedBreaker(runtime, { name: route, kind: 'http' }), hasFailed }),
     ),
     // An answer that came too late, or not at all, does not tell how fast the service can be.
-    ...unlessWithout(runtime, 'shedding', () =>
-      shedding<HttpCall>({ shedder, isNoMeasure: (thrown) => [503, 504].includes(httpStatusOf(thrown)) }),
-    ),
+    shedding<HttpCall>({ shedder, isNoMeasure: (thrown) => [503, 504].includes(httpStatusOf(thrown)) }),
     deadline<HttpCall>(runtime, { budgetMs: 3_000 }),
     recover<HttpCall>(runtime, { name: route }),
   ];
@@ -60,10 +58,10 @@ export function serverLayers(
     recover(runtime, { name: path }),
     // Unlike go-zero's, a handler that failed unexpectedly is counted: it passes here before it is recovered from.
     metrics(runtime, observeRpc(runtime.metrics.rpcServer, path)),
-    ...unlessWithout(runtime, 'breaker', () =>
+    ...unlessWithoutBreaker(runtime, () =>
       breaker(runtime, { guard: observedBreaker(runtime, { name: path, kind: 'server' }), hasFailed: isRpcFailure }),
     ),
-    ...unlessWithout(runtime, 'shedding', () => shedding({ shedder })),
+    shedding({ shedder }),
     deadline(runtime, { budgetMs: timeoutMs }),
   ];
 }
@@ -77,7 +75,7 @@ export function clientLayers(
   return [
     trace(runtime, { ...span, kind: SpanKind.CLIENT, conclude: concludeRpc(() => true) }),
     metrics(runtime, observeRpc(runtime.metrics.rpcClient, path)),
-    ...unlessWithout(runtime, 'breaker', () =>
+    ...unlessWithoutBreaker(runtime, () =>
       breaker(runtime, { guard: observedBreaker(runtime, { name: `${edge}${path}`, kind: 'client' }), hasFailed: isRpcFailure }),
     ),
     deadline(runtime, { budgetMs: timeoutMs, enforcedBelow: true }),
@@ -114,6 +112,6 @@ function rpcSpan(path: string, more: object = {}) {
   };
 }
 
-function unlessWithout<T>({ config }: Runtime, mechanism: 'breaker' | 'shedding', make: () => T): T[] {
-  return config.without.includes(mechanism) ? [] : [make()];
+function unlessWithoutBreaker<T>({ config }: Runtime, make: () => T): T[] {
+  return config.without.includes('breaker') ? [] : [make()];
 }

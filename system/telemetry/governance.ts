@@ -2,6 +2,7 @@ import { trace } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import type { Random } from '../../core/random.ts';
 import type { RunClock } from '../../core/time.ts';
+import type { ServiceConfig } from '../config.ts';
 import { type Breaker, createBreaker } from '../governance/breaker.ts';
 import type { ClockNs } from '../governance/clock.ts';
 import { createShedder, type Shedder } from '../governance/shedder.ts';
@@ -55,9 +56,19 @@ export function observedBreaker(
   return breaker;
 }
 
-/** A shedder whose judgements become metrics, and a log line a second while it turns requests away. `kind` is go-zero's `api` or `rpc`. */
+/**
+ * A shedder whose judgements become metrics, and a log line a second while it turns requests away. `kind` is go-zero's `api` or `rpc`.
+ * One that is switched off sees a CPU at rest: it lets everything pass and still counts it, so that what is missing without it can be seen.
+ */
 export function observedShedder(
-  { metrics, log, clock, clockNs, cpuMilli }: Observing & { readonly cpuMilli: () => number },
+  {
+    metrics,
+    log,
+    clock,
+    clockNs,
+    cpuMilli,
+    config,
+  }: Observing & { readonly cpuMilli: () => number; readonly config: Pick<ServiceConfig, 'without'> },
   { kind }: { kind: 'api' | 'rpc' },
 ): Shedder {
   const counter = (result: string) => metrics.sheddingRequests.labels(kind, result);
@@ -65,7 +76,7 @@ export function observedShedder(
   let lastLineMs = Number.NEGATIVE_INFINITY;
   const shedder = createShedder({
     clockNs,
-    cpu: cpuMilli,
+    cpu: config.without.includes('shedding') ? () => 0 : cpuMilli,
     onEvent(event) {
       counters[event.kind].inc();
       if (event.kind !== 'drop' || clock.nowMs() - lastLineMs < 1_000) return;

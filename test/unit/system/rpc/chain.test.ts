@@ -54,11 +54,11 @@ test('a call is governed in the order of go-zero', () => {
   ]);
 });
 
-test('a mechanism that is switched off leaves its place empty', () => {
-  const runtime = testRuntime('orders', { without: ['breaker', 'shedding'] });
+test('a breaker that is switched off leaves its place empty', () => {
+  const runtime = testRuntime('orders', { without: ['breaker'] });
   const shedder = observedShedder(runtime, { kind: 'rpc' });
   expect(names(clientLayers(runtime, charge))).toEqual(['trace', 'metrics', 'deadline']);
-  expect(names(serverLayers(runtime, { path: charge.path, shedder }))).toEqual(['trace', 'recover', 'metrics', 'deadline']);
+  expect(names(serverLayers(runtime, { path: charge.path, shedder }))).toEqual(['trace', 'recover', 'metrics', 'shedding', 'deadline']);
 });
 
 test('the time left shrinks on the way in and is never more than the own budget', async () => {
@@ -149,24 +149,35 @@ test('a business failure is an error to the caller, not to the server, and opens
   expect(answered?.attributes).toMatchObject({ 'mall.code': 3004, 'rpc.grpc.status_code': 9 });
 });
 
-test('an overloaded server turns calls away before their handler is asked', async () => {
-  const clock = standingClock();
-  const runtime = testRuntime('orders', { clock, cpuMilli: () => 1_000 });
-  const shedder = observedShedder(runtime, { kind: 'rpc' });
-  const releases: (() => void)[] = [];
-  const handler = vi.fn(() => new Promise<void>((resolve) => releases.push(resolve)));
-  const answer = compose(serverLayers(runtime, { path: charge.path, shedder }), handler);
+test.each([
+  { without: [], refused: 1 },
+  { without: ['shedding'], refused: 0 },
+] as const)(
+  'an overloaded server without $without turns $refused of 41 calls away, before their handler is asked, and counts them all',
+  async ({ without, refused }) => {
+    const runtime = testRuntime('orders', { clock: standingClock(), cpuMilli: () => 1_000, without });
+    const shedder = observedShedder(runtime, { kind: 'rpc' });
+    const releases: (() => void)[] = [];
+    const handler = vi.fn(() => new Promise<void>((resolve) => releases.push(resolve)));
+    const answer = compose(serverLayers(runtime, { path: charge.path, shedder }), handler);
 
-  // With no history one call may be in flight at full load, and the average must have seen more.
-  const flying = Array.from({ length: 40 }, () => answer(call()));
-  for (const release of releases.splice(0, 20)) release();
-  await Promise.all(flying.slice(0, 20));
-  await expect(answer(call())).rejects.toMatchObject({ refusedBy: 'shedding', grpcStatus: 8 });
-  expect(handler).toHaveBeenCalledTimes(40);
-  expect(await metricValue(runtime, 'mall_shedding_requests_total', { kind: 'rpc', result: 'drop' })).toBe(1);
-  for (const release of releases) release();
-  await Promise.all(flying);
-});
+    // With no history one call may be in flight at full load, and the average must have seen more.
+    const flying = Array.from({ length: 40 }, () => answer(call()));
+    for (const release of releases.splice(0, 20)) release();
+    await Promise.all(flying.slice(0, 20));
+    const last = answer(call()).then(
+      () => undefined,
+      (error) => error,
+    );
+    expect(handler).toHaveBeenCalledTimes(41 - refused);
+    for (const release of releases) release();
+    await Promise.all(flying);
+    if (refused > 0) expect(await last).toMatchObject({ refusedBy: 'shedding', grpcStatus: 8 });
+    else expect(await last).toBeUndefined();
+    expect(await metricValue(runtime, 'mall_shedding_requests_total', { kind: 'rpc', result: 'drop' })).toBe(refused);
+    expect(await metricValue(runtime, 'mall_shedding_requests_total', { kind: 'rpc', result: 'pass' })).toBe(41 - refused);
+  },
+);
 
 test('an unexpected failure becomes a plain one, is logged with its stack and is counted', async () => {
   const runtime = testRuntime('orders', { clock: standingClock() });
