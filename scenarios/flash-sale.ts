@@ -41,7 +41,7 @@ export default scenario('flash sale', {
       lasts: '25s',
       load: steady('0.4x'),
       expect: [
-        breaker('orders->payment').closes({ within: '15s' }),
+        breaker('orders->payment').closes({ within: '20s' }),
         shedding('gateway').stops({ within: '5s' }),
         latency('checkout').p95.within(3, 'before', { from: '12s' }),
       ],

@@ -77,7 +77,7 @@ function countCall(tally: Tally, { startMs, endMs, failed, attributes }: Span): 
     bucket.lastRefusalMs = Math.max(bucket.lastRefusalMs, startMs);
     return true;
   }
-  if (failed) bucket.failed++;
+  if (failed && !isDecision(attributes['mall.code'])) bucket.failed++;
   bucket.latencyMsSum += endMs - startMs;
   if (typeof peer === 'string') {
     bucket.picked ??= new Map();
@@ -85,6 +85,9 @@ function countCall(tally: Tally, { startMs, endMs, failed, attributes }: Span): 
   }
   return true;
 }
+
+/** Business codes begin at 2000: "sold out" is the answer of a callee that works, whatever its span is called. */
+const isDecision = (code: unknown) => typeof code === 'number' && code >= 2_000;
 
 function bucketAt({ buckets }: Tally, number: number): Bucket | undefined {
   let bucket = buckets.get(number);

@@ -14,6 +14,11 @@ function counting(...spans: Span[]) {
   return counts;
 }
 
+test('a business answer is no failure of the edge', () => {
+  const counts = counting(aCall(edge, { failed: true }, { 'mall.code': 3004 }), aCall(edge, { failed: true }, { 'mall.code': 1007 }));
+  expect(counts.calls(edge, always)).toMatchObject({ count: 2, failed: 1 });
+});
+
 test('calls, failures and refusals of an edge are told apart', () => {
   const counts = counting(
     aCall(edge, { startMs: 10, endMs: 14 }),
