@@ -23,7 +23,7 @@ const help = `Usage: npm run scenario -- <scenario> [options]
 Options of run
   --without <mechanism>  switches ${mechanisms.join(', ')} off in the whole mall; may be repeated
   --seed <number>        the seed of arrivals, choices and trace ids; default: by the time of day
-  --capacity <number>    shoppers a second to take as 1x, instead of probing the machine
+  --capacity <number>    shoppers a second to take as 1x, instead of what the probe finds
 
 A scenario is a name from scenarios/ or a path to a .ts file.
 Exit codes: 0 all met · 1 something missed · 2 inconclusive · 3 invalid scenario, command line or environment · 130 interrupted`;

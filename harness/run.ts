@@ -20,7 +20,7 @@ export type RunSettings = {
   runsFolder: string;
   seed: number;
   without: readonly Mechanism[];
-  /** Shoppers a second to take as `1x`. When absent, and the scenario needs it, it is probed. */
+  /** Shoppers a second to take as `1x`, instead of what the probe finds; the probe still warms the mall up. */
   capacityPerSecond?: number;
   signal: AbortSignal;
   watch: Watch;
@@ -44,8 +44,7 @@ export async function run(settings: RunSettings): Promise<{ record: RunRecord; f
     const folder = await openRunFolder({ runs: runsFolder, name: basename(file, '.ts'), at: startedAt });
     const stage = await setStage({ plan, folder, seed, without, clock, signal, undo, steps, note: watch.note });
 
-    const capacity =
-      plan.needsCapacity && settings.capacityPerSecond === undefined ? await findCapacity({ settings, stage, steps }) : undefined;
+    const capacity = plan.needsCapacity ? await findCapacity({ settings, stage, steps }) : undefined;
     const capacityPerSecond = settings.capacityPerSecond ?? capacity?.shoppersPerSecond;
 
     steps.begin('timeline');

@@ -1,17 +1,4 @@
-import {
-  balance,
-  breaker,
-  errors,
-  latency,
-  orders,
-  phase,
-  scenario,
-  shedding,
-  slow,
-  steady,
-  stock,
-  traces,
-} from '../harness/index.ts';
+import { balance, breaker, errors, latency, orders, phase, scenario, shedding, slow, steady, stock, traces } from '../harness/index.ts';
 
 export default scenario('flash sale', {
   story: 'More shoppers than the mall can serve want one product, while the payment provider and one inventory replica grow slow.',

@@ -12,8 +12,14 @@ const told = (rest: Partial<Rest>) =>
 test('the flash sale is a valid plan', () => {
   const plan = planRun(flashSale);
   expect(plan.needsCapacity).toBe(true);
-  expect(plan.phases.map(({ fromMs }) => fromMs)).toEqual([0, 15_000, 40_000]);
+  expect(plan.phases.map(({ phase }) => phase.name)).toEqual(['before', 'rush', 'after']);
   expect(describePlan(plan)).toContain('! orders->payment: slowed by 1s');
+});
+
+test('phases follow each other without a gap', () => {
+  const plan = planRun(told({ timeline: [calm, { ...calm, name: 'again', lasts: '1m' }, { ...calm, name: 'end' }] }));
+  expect(plan.phases.map(({ fromMs }) => fromMs)).toEqual([0, 10_000, 70_000]);
+  expect(plan.lastsMs).toBe(80_000);
 });
 
 test('all shoppers browse, some go on to view and some of those check out', () => {
