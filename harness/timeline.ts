@@ -5,7 +5,7 @@ import { toRatePerSecond } from '../core/units.ts';
 import type { LiveSecond } from './drivers/open.ts';
 import { ratesOf } from './load.ts';
 import type { Plan, PlannedPhase } from './plan.ts';
-import type { Stage } from './stage.ts';
+import type { Testbed } from './testbed.ts';
 
 /** How a phase really went. Times are the run clock's milliseconds. */
 export type PlayedPhase = { planned: PlannedPhase; fromMs: number; untilMs: number; fromPerSecond: number; toPerSecond: number };
@@ -21,7 +21,7 @@ export type Moment = LiveSecond & { elapsedMs: number; lastsMs: number; faults: 
  */
 export async function playTimeline({
   plan,
-  stage,
+  testbed,
   clock,
   capacityPerSecond,
   signal,
@@ -29,7 +29,7 @@ export async function playTimeline({
   onMoment,
 }: {
   plan: Plan;
-  stage: Stage;
+  testbed: Testbed;
   clock: RunClock;
   capacityPerSecond: number | undefined;
   signal: AbortSignal;
@@ -39,7 +39,7 @@ export async function playTimeline({
   const played: Played = { phases: [], faults: [] };
   const active = new Set<PlayedFault>();
   let current: PlayedPhase | undefined;
-  stage.driver.onSecond((live) => {
+  testbed.driver.onSecond((live) => {
     if (current === undefined) return;
     const elapsedMs = current.planned.fromMs + Math.min(current.planned.lastsMs, Math.max(0, clock.nowMs() - current.fromMs));
     onMoment({ ...live, elapsedMs, lastsMs: plan.lastsMs, faults: [...active].map(({ fault }) => sentenceOf(fault)) });
@@ -62,7 +62,7 @@ export async function playTimeline({
     const endSignal = AbortSignal.any([signal, ending.signal]);
     const trouble = playFaults({
       faults,
-      network: stage.network,
+      network: testbed.network,
       lastsMs: planned.lastsMs,
       signal: endSignal,
       now: () => clock.nowMs() - startAtMs,
@@ -71,7 +71,7 @@ export async function playTimeline({
         else finish(active, played.faults, { fault, untilMs: startAtMs + atMs });
       },
     });
-    const arrivals = stage.driver.play({
+    const arrivals = testbed.driver.play({
       name,
       startAtMs,
       lastsMs: planned.lastsMs,
@@ -88,11 +88,11 @@ export async function playTimeline({
     if (failed !== undefined) throw failed.reason;
 
     if (otherwise === 'stop') {
-      await stage.driver.drained();
+      await testbed.driver.drained();
       if (!(await holds(played.phases))) return { ...played, stoppedAt: planned };
     }
   }
-  await stage.driver.drained();
+  await testbed.driver.drained();
   return played;
 }
 

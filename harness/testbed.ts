@@ -17,7 +17,7 @@ import type { Steps } from './steps.ts';
 export const population = { accounts: { count: 50 }, catalogue: { size: 200 } } as const;
 
 /** A mall that runs, with everything around it that loads, breaks and watches it. */
-export type Stage = {
+export type Testbed = {
   deployment: Deployment;
   network: Network;
   driver: OpenDriver;
@@ -33,7 +33,7 @@ export type Stage = {
  * Stands everything up: receiver, backing servers, a proxy on every wire, the mall, the load driver with its shoppers logged in.
  * Whatever was started is deferred on `undo` where it was started. On return the mall answers.
  */
-export async function setStage({
+export async function setUpTestbed({
   plan,
   folder,
   seed,
@@ -53,7 +53,7 @@ export async function setStage({
   undo: AsyncDisposableStack;
   steps: Steps;
   note: (line: string) => void;
-}): Promise<Stage> {
+}): Promise<Testbed> {
   const { scenario, replicas } = plan;
   const epochMs = clock.nowMs();
   const now = () => clock.nowMs() - epochMs;

@@ -1,0 +1,30 @@
+import { waitUntil } from '../core/time.ts';
+import { spanLedger } from './observe/evidence.ts';
+import type { Testbed } from './testbed.ts';
+
+/**
+ * Waits until the books can be read: open orders settled by the mall's own sweep, and every span that was made received. Both are
+ * bounded; what is still open then is for the expectations to judge.
+ */
+export async function settle({ testbed, signal }: { testbed: Testbed; signal: AbortSignal }): Promise<void> {
+  await soon(20_000, signal, async () => (await testbed.auditor.unsettled()) === 0);
+  await spansArrive({ testbed, signal });
+}
+
+/** Until every process has handed over the spans it made. The exporters send every 200 ms, so this is soon or never. */
+export async function spansArrive({ testbed, signal }: { testbed: Testbed; signal: AbortSignal }): Promise<void> {
+  await soon(5_000, signal, async () => {
+    await testbed.scraper.scrapeNow();
+    const ledger = spanLedger({ samples: testbed.scraper, spans: testbed.spans, replicas: testbed.deployment.replicas });
+    return ledger.every(({ made, received }) => received >= made);
+  });
+}
+
+/** Waits for a fact for so long. That it is late is no error here: whoever asks looks at the fact again. */
+export async function soon(timeoutMs: number, signal: AbortSignal, probe: () => Promise<boolean>): Promise<void> {
+  await waitUntil({ timeoutMs, everyMs: 200, signal, describe: () => 'late' }, probe).catch((thrown) => {
+    // Being interrupted is not for us to swallow.
+    signal.throwIfAborted();
+    if (!(thrown instanceof Error && thrown.message === 'late')) throw thrown;
+  });
+}
