@@ -11,7 +11,7 @@ import { openRunFolder } from './run-folder.ts';
 import { settle, spansArrive } from './settle.ts';
 import { createSteps } from './steps.ts';
 import { tellRecord } from './tell.ts';
-import { population, setUpTestbed, type Testbed } from './testbed.ts';
+import { setUpTestbed, type Testbed } from './testbed.ts';
 import { type Moment, type Played, type PlayedPhase, playTimeline } from './timeline.ts';
 
 export type RunSettings = {
