@@ -2,7 +2,7 @@ import type { WriteStream } from 'node:tty';
 import { type Live, liveLine } from './console.ts';
 
 /** Where a run is watched. On a terminal the live line is rewritten in place; elsewhere (a pipe, CI) every fifth second gets a line of its own. */
-export type Terminal = {
+type Terminal = {
   colour: boolean;
   width: number;
   /** A new step of the run. */

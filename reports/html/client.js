@@ -76,22 +76,24 @@
       );
     };
     const chosen = document.querySelector('.trace-choice :checked');
-    if (chosen) chosen.closest('fieldset').scrollTop = chosen.parentElement.offsetTop - 60;
-    for (const list of document.querySelectorAll('.spans')) {
-      const rows = [...list.children];
+    const entry = chosen?.closest('label');
+    const list = chosen?.closest('.list');
+    if (entry && entry.offsetTop + entry.offsetHeight > list.clientHeight) list.scrollTop = entry.offsetTop - entry.offsetHeight;
+    for (const spans of document.querySelectorAll('.spans')) {
+      const rows = [...spans.children];
       let at = -1;
       const follow = (event) => {
         const row = event.target.closest('[data-span]');
         if (row) tell(row, { x: event.clientX, y: event.clientY });
       };
-      list.addEventListener('pointerdown', follow);
-      list.addEventListener('pointermove', follow);
-      list.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && hide());
-      list.addEventListener('blur', () => {
+      spans.addEventListener('pointerdown', follow);
+      spans.addEventListener('pointermove', follow);
+      spans.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && hide());
+      spans.addEventListener('blur', () => {
         rows[at]?.classList.remove('pointed');
         hide();
       });
-      list.addEventListener('keydown', (event) => {
+      spans.addEventListener('keydown', (event) => {
         const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
         if (step === undefined) return;
         event.preventDefault();

@@ -28,10 +28,8 @@ export function curves(cells: RouteCells[]): Markup | undefined {
   return html`<h3>Percentile curves</h3><p class="note">The share of served requests answered within a time; every step to the right leaves out nine of ten.</p>${legend(cells[0]?.phases.map(({ phase }, index) => ({ name: phase, colour: colourOf(index) })) ?? [])}
 <div class="curves">${cells.map(({ route, phases }) => {
     const lines = phases.map(({ served }, index) => served && curve(served, x, y, colourOf(index)));
-    const ends = phases.flatMap(({ phase, served }, index) =>
-      served === undefined ? [] : [`${phase} ${formatMs(served.atShare(0.99))}`].map((name) => ({ name, index })),
-    );
-    return html`<figure aria-label="Percentile curve of ${route}; p99: ${ends.map(({ name }) => name).join(', ')}"><figcaption>${route}</figcaption>${frame({ heightPx, x, y, drawing: html`${lines}`, labelsX: true })}</figure>`;
+    const ends = phases.flatMap(({ phase, served }) => (served === undefined ? [] : [`${phase} ${formatMs(served.atShare(0.99))}`]));
+    return html`<figure aria-label="Percentile curve of ${route}; p99: ${ends.join(', ')}"><figcaption>${route}</figcaption>${frame({ heightPx, x, y, drawing: html`${lines}`, labelsX: true })}</figure>`;
   })}</div>`;
 }
 

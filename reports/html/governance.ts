@@ -12,15 +12,26 @@ type BreakerEdge = RunRecord['breakers'][number];
 type PicksEdge = RunRecord['picks'][number];
 type SheddingService = RunRecord['shedding'][number];
 
-/** Breakers that refused, edges with a choice of replicas, services that shed; what stayed quiet is told in one line each. */
-export function governancePanels({ breakers, picks, shedding }: RunRecord, ground: Ground): Markup {
-  const [refusing, quiet] = parted(breakers, ({ points }) => totalOf(points, 'refused') > 0);
+/**
+ * Breakers that refused, edges with a choice of replicas, services that shed; what stayed quiet is told in one line each, and an edge
+ * that nobody called not at all.
+ */
+export function governancePanels({ breakers, picks, shedding, faults }: RunRecord, ground: Ground): Markup {
+  const called = breakers.filter(({ points }) => totalOf(points, 'calls') > 0);
+  const [refusing, quiet] = parted(called, ({ points }) => totalOf(points, 'refused') > 0);
   const [shed, calm] = parted(shedding, ({ points }) => totalOf(points, 'shed') > 0);
-  return html`${refusing.map((edge) => breakerPanel(edge, ground))}
+  return html`${mostTelling(refusing, faults).map((edge) => breakerPanel(edge, ground))}
 ${quiet.length > 0 && quietBreakers(quiet)}
 ${picks.filter(({ replicas }) => replicas.length > 1).map((edge) => picksPanel(edge, ground))}
 ${shed.map((service) => sheddingPanel(service, ground))}
 ${calm.length > 0 && html`<p class="quiet">Shed nothing: ${calm.map(({ service }) => service).join(', ')}.</p>`}`;
+}
+
+/** Edges under a fault before those that only felt it, and of these the one that refused most. */
+function mostTelling(edges: BreakerEdge[], faults: RunRecord['faults']): BreakerEdge[] {
+  const troubled = new Set(faults.flatMap(({ wires }) => wires.map((wire) => wire.replace(/\.\d+$/, ''))));
+  const rank = ({ edge }: BreakerEdge) => (troubled.has(edge) ? 0 : 1);
+  return edges.toSorted((a, b) => rank(a) - rank(b) || totalOf(b.points, 'refused') - totalOf(a.points, 'refused'));
 }
 
 function breakerPanel({ edge, points }: BreakerEdge, ground: Ground): Markup {
@@ -65,6 +76,9 @@ function quietBreakers(edges: BreakerEdge[]): Markup {
   )}</tbody></table></details>`;
 }
 
+/** Of fewer calls a share says nothing: of a single one it is all or none. */
+const fewestCalls = 5;
+
 function picksPanel({ edge, replicas, points }: PicksEdge, ground: Ground): Markup {
   const at = bySecond(points);
   const totals = replicas.map((_, index) => points.reduce((sum, { picked }) => sum + (picked[index] ?? 0), 0));
@@ -74,7 +88,7 @@ function picksPanel({ edge, replicas, points }: PicksEdge, ground: Ground): Mark
     .join(', ');
   return panel(ground, {
     title: `Picks on ${edge}`,
-    note: `share of the calls each replica was picked for; dashed is an even share. Over the run ${told}`,
+    note: `share of the calls each replica was picked for, in seconds with at least ${fewestCalls} calls; dashed is an even share. Over the run ${told}`,
     summary: told,
     heightPx: 110,
     y: shares({ format: formatShare }),
@@ -88,7 +102,7 @@ function picksPanel({ edge, replicas, points }: PicksEdge, ground: Ground): Mark
         values: ground.seconds.map((second) => {
           const picked = at.get(second)?.picked ?? [];
           const sum = picked.reduce((a, b) => a + b, 0);
-          return sum === 0 ? undefined : (picked[index] ?? 0) / sum;
+          return sum < fewestCalls ? undefined : (picked[index] ?? 0) / sum;
         }),
       })),
     ],

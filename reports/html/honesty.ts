@@ -1,12 +1,11 @@
 import type { RunRecord } from '../../harness/record.ts';
 import { formatBytes, formatCount, formatMs, formatShare } from '../format.ts';
-import { percent } from './frame.ts';
 import type { Markup } from './markup.ts';
 import { html } from './markup.ts';
 
 /** What a reader needs to know before believing the rest: did the generator keep pace, did all spans arrive, on what did this run. */
 export function honestySection({ version, scenario, run, generator, spans }: RunRecord): Markup {
-  const { machine, steps } = run;
+  const { machine } = run;
   const made = spans.reduce((sum, span) => sum + span.made, 0);
   const received = spans.reduce((sum, span) => sum + span.received, 0);
   return html`<section id="honesty" aria-labelledby="honesty-title"><h2 id="honesty-title">How far to trust this</h2>
@@ -37,22 +36,12 @@ ${card('Machine', [
 ])}
 <div class="card"><h3>Spans</h3><p class="note">${formatCount(received)} received of ${formatCount(made)} made</p><table class="numbers"><thead><tr><th scope="col">process</th><th scope="col">made</th><th scope="col">received</th><th scope="col">lost</th></tr></thead><tbody>${spans.map(
     ({ instance, ...span }) =>
-      html`<tr${span.received < span.made && html` class="lost"`}><th scope="row">${instance}</th><td>${formatCount(span.made)}</td><td>${formatCount(span.received)}</td><td>${span.received < span.made && '▲ '}${formatCount(span.made - span.received)}</td></tr>`,
+      html`<tr${span.received < span.made && html` class="lost"`}><th scope="row">${instance}</th><td>${formatCount(span.made)}</td><td>${formatCount(span.received)}</td><td>${span.received < span.made && '▲ '}${formatCount(Math.max(span.made - span.received, 0))}</td></tr>`,
   )}</tbody></table></div>
-${stepsCard(steps)}
 </div>
 <p class="download"><button type="button" id="download" hidden data-file="${run.id}.json">Download the record (JSON)</button> <span class="note">The record is inside this file, in the element <code>#record</code>; every number here comes from it.</span></p></section>`;
 }
 
 function card(title: string, facts: [string, string][]): Markup {
   return html`<div class="card"><h3>${title}</h3><dl>${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></div>`;
-}
-
-function stepsCard(steps: RunRecord['run']['steps']): Markup {
-  const longestMs = steps.reduce((max, { tookMs }) => Math.max(max, tookMs), 1);
-  const sumMs = steps.reduce((sum, { tookMs }) => sum + tookMs, 0);
-  return html`<div class="card"><h3>Steps</h3><p class="note">${formatMs(sumMs)} in all</p><ol class="steps">${steps.map(
-    ({ title, tookMs }) =>
-      html`<li><span>${title}</span><span class="track"><i style="width:${percent(tookMs / longestMs)}"></i></span><em>${formatMs(tookMs)}</em></li>`,
-  )}</ol></div>`;
 }

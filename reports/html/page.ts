@@ -45,11 +45,11 @@ ${honestySection(record)}
 /** What a chosen radio button shows: the style sheet's rules for as many routes and traces as this record has. */
 function choices(record: RunRecord) {
   const routes = routesOf(record).map(
-    (_, index) => `.routed:has([name$="-route"][value="${index + 1}"]:checked) [data-routes]:not([data-routes~="${index + 1}"])`,
+    (_, index) => `.routed:has([name=route][value="${index + 1}"]:checked) [data-routes]:not([data-routes~="${index + 1}"])`,
   );
   const traces = record.traces.map((_, index) => `.traces:has([name=trace][value="${index}"]:checked) [data-trace="${index}"]`);
   return trusted(
-    `.routed:not(:has([name$="-route"]:not([value="0"]):checked)) [data-routes]:not([data-routes~="0"])${routes.map((rule) => `,${rule}`).join('')}{display:none}${traces.length > 0 ? `${traces.join(',')}{display:block}` : ''}`,
+    `.routed:not(:has([name=route]:not([value="0"]):checked)) [data-routes]:not([data-routes~="0"])${routes.map((rule) => `,${rule}`).join('')}{display:none}${traces.length > 0 ? `${traces.join(',')}{display:block}` : ''}`,
   );
 }
 

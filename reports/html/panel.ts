@@ -18,7 +18,7 @@ export type Series = {
 /** What every panel of the timeline shares: one axis, its seconds, and the bands of phases and faults that lie behind it. */
 export type Ground = { time: Timeline; seconds: number[]; bands: Markup };
 
-export type Panel = {
+type Panel = {
   title: string;
   note?: string;
   /** In a sentence, for those who do not see it. */

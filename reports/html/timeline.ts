@@ -1,4 +1,4 @@
-import type { RunRecord, TimelinePoint } from '../../harness/record.ts';
+import type { RequestOutcome, RunRecord, TimelinePoint } from '../../harness/record.ts';
 import { requestOutcomes } from '../../harness/record.ts';
 import { formatCount, formatMoment, formatMs, formatShare, outcomeWords } from '../format.ts';
 import { colourOfOutcome } from './colours.ts';
@@ -19,7 +19,7 @@ export function timelineSection(record: RunRecord): Markup {
   return html`<section id="timeline" class="timeline routed" aria-labelledby="timeline-title" data-from="${ground.time.fromMs}" data-lasts="${ground.time.untilMs - ground.time.fromMs}" data-seconds="${ground.seconds.length}">
 <h2 id="timeline-title">Timeline</h2>
 <p class="lead">All panels share one axis. Point at one, or focus it and press ← →, to read every value of a second.</p>
-${routeChoice('timeline', routes)}
+${routeChoice(routes)}
 ${phaseStrip(record, ground)}
 ${faultLanes(record, ground)}
 ${shown.map((route, number) => ratePanel(record, ground, route, number))}
@@ -36,22 +36,22 @@ export function routesOf({ timeline, requests }: RunRecord): string[] {
 }
 
 /** Radio buttons that the style sheet obeys: what is marked `data-routes` is shown where it names the chosen number; 0 is all routes. */
-export function routeChoice(group: string, routes: string[]): Markup {
+function routeChoice(routes: string[]): Markup {
   return html`<fieldset class="choice"><legend>Route</legend>${['all', ...routes].map(
     (route, number) =>
-      html`<label><input type="radio" name="${group}-route" value="${number}"${number === 0 && html` checked`}><span>${route}</span></label>`,
+      html`<label><input type="radio" name="route" value="${number}"${number === 0 && html` checked`}><span>${route}</span></label>`,
   )}</fieldset>`;
 }
 
 function ratePanel({ timeline }: RunRecord, ground: Ground, route: string | undefined, number: number): Markup {
   const points = bySecond(timeline, route);
   const planned = ground.seconds.map((second) => points.get(second)?.reduce((sum, point) => sum + point.planned, 0));
-  const answered = ground.seconds.map((second) => points.get(second)?.reduce((sum, point) => sum + answeredOf(point), 0));
+  const answered = ground.seconds.map((second) => points.get(second)?.reduce((sum, point) => sum + answeredInTime(point), 0));
   const [sumPlanned, sumAnswered] = [sumOf(planned), sumOf(answered)];
   return panel(ground, {
     title: `Requests a second${named(route)}`,
-    note: 'planned by the schedule, and answered in whatever way',
-    summary: `${formatCount(sumPlanned)} planned, ${formatCount(sumAnswered)} answered, at most ${formatCount(maxOf(planned))} planned a second`,
+    note: 'by their intended start; answered in time counts any answer, also a refusal, and no timeout, reset, refused connection or drop',
+    summary: `${formatCount(sumPlanned)} planned, ${formatCount(sumAnswered)} answered in time, at most ${formatCount(maxOf(planned))} planned a second`,
     shownFor: String(number),
     heightPx: 130,
     y: linear({ max: maxOf([leastCount, ...planned, ...answered]), format: formatCount }),
@@ -124,10 +124,11 @@ function bySecond(timeline: TimelinePoint[], route: string | undefined): Map<num
 /** Below it the ticks of a count would be fractions. */
 const leastCount = 4;
 
-const unanswered = new Set<string>(['timeout', 'reset', 'refused', 'dropped']);
+/** A record cannot tell an answered 504 from a shopper who gave up waiting: both are a `timeout`, and neither was an answer in time. */
+const unanswered = new Set<RequestOutcome>(['timeout', 'reset', 'refused', 'dropped']);
 
-const answeredOf = ({ outcomes }: TimelinePoint) =>
-  Object.entries(outcomes).reduce((sum, [outcome, count]) => (unanswered.has(outcome) ? sum : sum + count), 0);
+const answeredInTime = ({ outcomes }: TimelinePoint) =>
+  requestOutcomes.reduce((sum, outcome) => (unanswered.has(outcome) ? sum : sum + (outcomes[outcome] ?? 0)), 0);
 
 const named = (route: string | undefined) => (route === undefined ? '' : ` of ${route}`);
 const sumOf = (values: readonly (number | undefined)[]) => values.reduce<number>((sum, value) => sum + (value ?? 0), 0);

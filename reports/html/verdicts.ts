@@ -54,7 +54,7 @@ ${groups
 }
 
 /** A circle, an octagon, a diamond: told apart without colour. */
-export function shapeOf(outcome: Outcome): Markup {
+function shapeOf(outcome: Outcome): Markup {
   const drawings: Record<Outcome, string> = {
     met: '<circle cx="12" cy="12" r="11"/><path d="M6.5 12.5l3.8 3.8 7.2-8"/>',
     missed: '<path class="body" d="M7.4 1h9.2L23 7.4v9.2L16.6 23H7.4L1 16.6V7.4z"/><path d="M8 8l8 8M16 8l-8 8"/>',

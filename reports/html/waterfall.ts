@@ -14,12 +14,14 @@ export function tracesSection({ traces, faults, mall }: RunRecord): Markup {
   const shown = thoseThatFit(traces);
   const chosen = mostTelling(shown, new Set(faults.map(({ phase }) => phase)));
   const services = ['shopper', ...Object.keys(mall.replicas)];
+  const left = traces.length - shown.length;
+  const more = left === 0 ? '' : left === 1 ? ' 1 more is in the record.' : ` ${formatCount(left)} more are in the record.`;
   return html`<section id="traces" class="traces" aria-labelledby="traces-title"><h2 id="traces-title">Traces</h2>
 ${
   chosen === undefined
-    ? html`<p class="lead">No trace was kept.</p>`
-    : html`<p class="lead">Examples of each phase and route, as the spans of all processes tell it.${shown.length < traces.length && ` ${formatCount(traces.length - shown.length)} more are in the record.`}</p>
-<div class="examples"><fieldset class="trace-choice"><legend>Example</legend>${shown.map((trace) => choice(trace, traces.indexOf(trace), trace === chosen))}</fieldset>
+    ? html`<p class="lead">${traces.length === 0 ? 'No trace was kept.' : `None is short enough to be shown.${more}`}</p>`
+    : html`<p class="lead">Examples of each phase and route, as the spans of all processes tell it.${more}</p>
+<div class="examples"><fieldset class="trace-choice"><legend>Example</legend><div class="list">${shown.map((trace) => choice(trace, traces.indexOf(trace), trace === chosen))}</div></fieldset>
 <div class="waterfalls">${shown.map((trace) => waterfall(trace, traces.indexOf(trace), services))}</div></div>`
 }</section>`;
 }
@@ -31,8 +33,9 @@ function thoseThatFit(traces: TraceExample[]): TraceExample[] {
   let spans = 0;
   const fitting = new Set(
     [...telling, ...typical].filter((trace) => {
-      spans += trace.spans.length;
-      return spans <= mostSpans;
+      const fits = spans + trace.spans.length <= mostSpans;
+      if (fits) spans += trace.spans.length;
+      return fits;
     }),
   );
   return traces.filter((trace) => fitting.has(trace));

@@ -93,6 +93,16 @@ describe.skipIf(executablePath === undefined)('the report in Chromium', () => {
     await page.close();
   });
 
+  test.each([1_280, 390])('cuts no entry of the list of examples, and has the chosen one in sight, at %d px', async (width) => {
+    const { page } = await open({ width, scheme: 'light' });
+    const [list, entries] = [page.locator('.trace-choice .list'), page.locator('.trace-choice label')];
+    expect(await entries.filter({ has: page.locator(':checked') }).evaluateAll(sightOf)).toEqual(['whole']);
+    expect(await entries.evaluateAll(sightOf)).not.toContain('cut');
+    await list.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+    expect(await entries.evaluateAll(sightOf)).not.toContain('cut');
+    await page.close();
+  });
+
   test('hands out the record it was made from', async () => {
     const { page } = await open({ width: 1_280, scheme: 'light' });
     const [download] = await Promise.all([
@@ -173,5 +183,17 @@ function overlapsWithin(groups: Labels[]): string[] {
         )
         .map(({ text }) => `${one.text} / ${text}`),
     );
+  });
+}
+
+type Entry = { parentElement: { getBoundingClientRect: () => Box } | null; getBoundingClientRect: () => Box };
+
+/** Runs in the page: how much of each entry is seen of a list that scrolls; half a pixel is no cut. */
+function sightOf(entries: Entry[]): string[] {
+  return entries.map((entry) => {
+    const { top, bottom } = entry.getBoundingClientRect();
+    const list = entry.parentElement?.getBoundingClientRect() ?? { top: 0, bottom: 0 };
+    if (top > list.bottom - 0.5 || bottom < list.top + 0.5) return 'none';
+    return top < list.top - 0.5 || bottom > list.bottom + 0.5 ? 'cut' : 'whole';
   });
 }

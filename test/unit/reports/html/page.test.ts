@@ -1,3 +1,4 @@
+import { build, encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import { expect, test } from 'vitest';
 import type { RunRecord } from '../../../../harness/record.ts';
 import { renderHtml } from '../../../../reports/html/page.ts';
@@ -90,6 +91,89 @@ test('stays below a megabyte with far more traces than it shows, and says how ma
   expect(shown).toBeLessThan(100);
   expect(page).toContain(`${100 - shown} more are in the record.`);
 });
+
+test('counts of each second the requests meant to start in it, and those of them that any answer reached in time', () => {
+  const outcomes = { ok: 4, degraded: 1, outOfStock: 1, shed: 1, limited: 1, breakerOpen: 1, unavailable: 1, failed: 1 };
+  const unanswered = { timeout: 5, reset: 1, refused: 1, dropped: 2 };
+  const timeline = [{ atMs: 0, route: 'view', planned: 20, outcomes: { ...outcomes, ...unanswered } }];
+  const [answered, planned] = toldBy({ ...record, timeline }, 'Requests a second');
+  expect([planned?.name, planned?.values[0]]).toEqual(['planned', '20/s']);
+  expect([answered?.name, answered?.values[0]]).toEqual(['answered', '11/s']);
+});
+
+test('puts breakers of edges under a fault first, then those that refused most, and leaves out edges that nobody called', () => {
+  const edge = (name: string, calls: number, refused: number) => ({ edge: name, points: [{ atMs: 0, calls, refused, failed: 0 }] });
+  const breakers = [
+    edge('gateway->user', 9, 1),
+    edge('user->etcd', 0, 0),
+    edge('gateway->product', 900, 90),
+    edge('orders->payment', 9, 2),
+    edge('orders->inventory', 9, 3),
+    edge('orders->user', 9, 0),
+  ];
+  const page = renderHtml({ ...record, breakers });
+  expect([...page.matchAll(/<h3>Breaker on (.*?)<\/h3>/g)].map(([, name]) => name?.replace('&gt;', '>'))).toEqual([
+    'orders->inventory',
+    'orders->payment',
+    'gateway->product',
+    'gateway->user',
+  ]);
+  expect(page).toContain('1 breaker refused nothing');
+  expect(visibleOf(page)).not.toContain('user-&gt;etcd');
+});
+
+test('draws no share of picks in a second with fewer than five calls', () => {
+  const points = [
+    { atMs: 0, picked: [4, 0] },
+    { atMs: 1_000, picked: [4, 1] },
+  ];
+  const [even, first, second] = toldBy(
+    { ...record, picks: [{ edge: 'orders->payment', replicas: [1, 2], points }] },
+    'Picks on orders->payment',
+  );
+  expect(even?.values.slice(0, 2)).toEqual(['50%', '50%']);
+  expect(first?.values.slice(0, 2)).toEqual(['', '80%']);
+  expect(second?.values.slice(0, 2)).toEqual(['', '20%']);
+});
+
+test('leaves out a trace that is too long by itself, and shows those behind it', () => {
+  const long = withSpans(901);
+  expect(visibleOf(renderHtml({ ...record, traces: [long, withSpans(5), withSpans(5)] })).match(/data-trace="\d" aria/g)).toHaveLength(2);
+  expect(renderHtml({ ...record, traces: [long, withSpans(5), withSpans(5)] })).toContain('1 more is in the record.');
+  expect(renderHtml({ ...record, traces: [long, long] })).toContain('None is short enough to be shown. 2 more are in the record.');
+  expect(renderHtml({ ...record, traces: [] })).toContain('No trace was kept.');
+});
+
+test('calls no span lost where more came than a process had counted when it was last asked', () => {
+  expect(visibleOf(renderHtml({ ...record, spans: [{ instance: 'payment.1', made: 10, received: 12 }] }))).toContain(
+    '<tr><th scope="row">payment.1</th><td>10</td><td>12</td><td>0</td></tr>',
+  );
+});
+
+test.each([
+  [99, 3],
+  [100, 2],
+])('of %d served requests marks %d of p90, p95 and p99 as thin', (count, thin) => {
+  const histogram = build({ numberOfSignificantValueDigits: 3 });
+  for (let request = 0; request < count; request += 1) histogram.recordValue(1_000);
+  const row = { phase: 'before', route: 'view', outcome: 'ok' as const, count, histogram: encodeIntoCompressedBase64(histogram) };
+  expect(renderHtml({ ...record, requests: [row] }).match(/<td class="thin">/g)).toHaveLength(thin);
+});
+
+const withSpans = (count: number) => {
+  const [trace] = record.traces;
+  const [span] = trace?.spans ?? [];
+  if (trace === undefined || span === undefined) throw new Error('Expected the sample to have a trace with a span');
+  return { ...trace, spans: Array.from({ length: count }, (_, index) => ({ ...span, spanId: String(index), parentId: null })) };
+};
+
+/** What the panel of that title tells the crosshair. */
+function toldBy(of: RunRecord, title: string): { name: string; values: string[] }[] {
+  const texts = [...renderHtml(of).matchAll(/<script type="application\/json">(.*?)<\/script>/gs)].map(([, text]) =>
+    JSON.parse(text ?? ''),
+  );
+  return texts.find((told) => told.title === title)?.series ?? [];
+}
 
 const noNumber = /NaN|Infinity|undefined|\[object/;
 const visibleOf = (page: string) => page.replaceAll(/<script.*?<\/script>/gs, '');
