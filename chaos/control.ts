@@ -1,5 +1,6 @@
 import { Pool } from 'undici';
 import { messageOf, UsageError } from '../core/errors.ts';
+import { isLoopback } from './loopback.ts';
 import type { ToxicRequest } from './toxics.ts';
 
 /**
@@ -79,7 +80,7 @@ function loopback(controlUrl: string): URL {
   const url = URL.parse(controlUrl);
   if (url === null || url.protocol !== 'http:')
     throw new UsageError(`Expected Toxiproxy's address as http://127.0.0.1:8474, got '${controlUrl}'`);
-  if (!/^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname))
+  if (!isLoopback(url.hostname))
     throw new UsageError(`Toxiproxy must be on this machine (127.0.0.1, ::1 or localhost), got '${controlUrl}'`);
   return url;
 }

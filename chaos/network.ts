@@ -20,40 +20,37 @@ export type Network = {
 export type AppliedFault = { wires: string[]; undo(): Promise<void> };
 
 /**
- * Puts a proxy on each wire, named as the wire (after `prefix`), on a free loopback port. The server behind `controlUrl` may be the
- * embedded or a real Toxiproxy; an address that is not on this machine is a `UsageError`. `signal` gives up the opening.
+ * Puts a proxy on each wire, named as the wire, on a free loopback port. The server behind `controlUrl` may be the embedded or a real
+ * Toxiproxy; an address that is not on this machine is a `UsageError`. `signal` gives up the opening.
  */
 export async function openNetwork({
   controlUrl,
   wires,
-  prefix = '',
   signal,
 }: {
   controlUrl: string;
   wires: readonly Wire[];
-  prefix?: string;
   signal: AbortSignal;
 }): Promise<Network> {
   const control = openControl({ controlUrl });
-  const proxyOf = (wire: string) => `${prefix}${wire}`;
-  const switches = new Map(wires.map(({ name }) => [name, createSwitch((enabled) => control.setEnabled(proxyOf(name), enabled))]));
+  const switches = new Map(wires.map(({ name }) => [name, createSwitch((enabled) => control.setEnabled(name, enabled))]));
   let applied = 0;
   let addresses: Map<string, string>;
 
   try {
     signal.throwIfAborted();
-    addresses = await control.populate(wires.map(({ name, upstream }) => ({ name: proxyOf(name), listen: '127.0.0.1:0', upstream })));
+    addresses = await control.populate(wires.map(({ name, upstream }) => ({ name, listen: '127.0.0.1:0', upstream })));
     signal.throwIfAborted();
   } catch (error) {
     // What was made before the failure must not stay; if the server is gone, so are its proxies.
-    await Promise.allSettled(wires.map(({ name }) => control.removeProxy(proxyOf(name))));
+    await Promise.allSettled(wires.map(({ name }) => control.removeProxy(name)));
     await control.close();
     throw error;
   }
 
   return {
     addressOf(wire) {
-      const address = addresses.get(proxyOf(wire));
+      const address = addresses.get(wire);
       if (address === undefined) throw new Error(`Expected the name of a wire such as '${wires[0]?.name}', got '${wire}'`);
       return address;
     },
@@ -75,7 +72,7 @@ export async function openNetwork({
     },
 
     async close() {
-      await all(wires.map(({ name }) => control.removeProxy(proxyOf(name)))).finally(() => control.close());
+      await all(wires.map(({ name }) => control.removeProxy(name))).finally(() => control.close());
     },
   };
 
@@ -88,13 +85,12 @@ export async function openNetwork({
 
   /** Answers how to undo it. */
   async function applyTo(wire: string, fault: Fault, id: string): Promise<() => Promise<void>> {
-    const proxy = proxyOf(wire);
     const wireSwitch = switches.get(wire);
     if (wireSwitch === undefined) throw new Error(`There is no proxy on ${wire}`);
     const toxic = toxicOf(fault);
     if (toxic === undefined) return await wireSwitch.cut();
-    await control.addToxic(proxy, { ...toxic, name: id });
-    const undo = () => control.removeToxic(proxy, id);
+    await control.addToxic(wire, { ...toxic, name: id });
+    const undo = () => control.removeToxic(wire, id);
     if (fault.kind !== 'reset') return undo;
     try {
       // Connections that were open before the toxic would only be closed by it, not reset: their owners must make new ones.

@@ -10,6 +10,16 @@ export type DeploymentPlan = {
   wires: readonly Wire[];
 };
 
+/** The end of a process that had been ready and that nobody told to stop. */
+export type Death = {
+  /** `orders.1`; the servers behind the mall are `MariaDB`, `Redis` and `etcd`. */
+  instance: string;
+  /** `exit 1`, or the signal that ended it: `SIGKILL`. */
+  how: string;
+  /** On the clock of the run. */
+  atMs: number;
+};
+
 /** What a running mall offers to whoever runs a scenario against it. */
 export type Deployment = {
   /** `host:port` of each gateway: shoppers go round them. */
@@ -19,4 +29,6 @@ export type Deployment = {
   mysql: { host: string; port: number; user: string; password: string };
   /** First part of every schema, `mall` for `mall_orders`. */
   namespace: string;
+  /** Processes that have died since they were ready, those of the servers we started included. A mall in which one died was not the one measured. */
+  deaths: () => readonly Death[];
 };

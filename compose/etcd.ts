@@ -35,6 +35,7 @@ export async function startEtcd({
     ],
     env: program.env,
     logFile,
+    signal,
   });
   await server.ready({ timeoutMs: 30_000, signal, probe: () => answersOk(`${client}/health`) });
 }

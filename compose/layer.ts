@@ -1,14 +1,14 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { messageOf } from '../core/errors.ts';
-import { lastWords, type ProcessOptions, type RunningProcess, startProcess } from './process.ts';
+import { outputOf } from './output.ts';
+import { type ProcessOptions, type RunningProcess, startProcess } from './process.ts';
 import type { Watchdog } from './watchdog.ts';
 
-/** Where processes and folders of one layer are put up; all of them go together when the layer is undone. */
+/** Where processes and folders of one layer are put up; all of them go together when the layer is undone, and nothing can be put up after that. */
 export type Layer = {
-  start: (options: ProcessOptions) => Promise<RunningProcess>;
+  /** Throws the abort reason, and starts nothing, once `signal` has fired. */
+  start: (options: ProcessOptions & { signal: AbortSignal }) => Promise<RunningProcess>;
   /** Runs a short program to its end and gives what it printed. Throws an error with its last words when it fails, the abort reason when `signal` fires. */
   run: (
     command: string,
@@ -17,13 +17,19 @@ export type Layer = {
   ) => Promise<string>;
   /** A new folder in `parent`, by default the system's folder for temporary files. */
   temporaryFolder: (parent?: string) => Promise<string>;
+  /** Those of its processes that had been ready and ended without being told to, in nanoseconds of `process.hrtime`. */
+  deaths: () => { name: string; how: string; atNs: bigint }[];
 };
 
 /** Undo ends all processes of the layer side by side, then removes its folders. The watchdog does the same should nobody be left to undo. */
 export function createLayer({ undo, watchdog }: { undo: AsyncDisposableStack; watchdog: Watchdog }): Layer {
+  const undone = new AbortController();
+  const underWay = new Set<Promise<unknown>>();
   const running: RunningProcess[] = [];
   const folders: string[] = [];
   undo.defer(async () => {
+    undone.abort(new Error('Nothing can be started any more: what was started before is being undone'));
+    await Promise.allSettled(underWay);
     await Promise.all(
       running.map(async (one) => {
         await one.stop();
@@ -34,29 +40,51 @@ export function createLayer({ undo, watchdog }: { undo: AsyncDisposableStack; wa
   });
 
   return {
-    async start(options) {
-      const started = await startProcess(options);
-      running.push(started);
-      watchdog.guardProcess(started.pid);
-      return started;
-    },
-    run(command, args, { env, cwd, signal }) {
-      return new Promise((resolve, reject) => {
-        const options = { env, signal, maxBuffer: 64 * 2 ** 20, ...(cwd === undefined ? {} : { cwd }) };
-        const child = execFile(command, [...args], options, (error, stdout, stderr) => {
-          if (child.pid !== undefined) watchdog.release(child.pid);
-          if (error === null) resolve(stdout);
-          else if (signal.aborted) reject(signal.reason);
-          else reject(new Error(lastWords(stderr) || lastWords(stdout) || messageOf(error), { cause: error }));
-        });
-        if (child.pid !== undefined) watchdog.guardProcess(child.pid);
+    start: ({ signal, ...options }) =>
+      unlessUndone(signal, async () => {
+        const started = await startProcess(options);
+        running.push(started);
+        watchdog.guardProcess(started.pid);
+        return started;
+      }),
+    run: (command, args, { env, cwd, signal }) =>
+      unlessUndone(signal, async (either) => {
+        let pid: number | undefined;
+        const onStart = (started: number) => {
+          pid = started;
+          watchdog.guardProcess(pid);
+        };
+        try {
+          return await outputOf(command, args, { env, cwd, signal: either, onStart });
+        } finally {
+          if (pid !== undefined) watchdog.release(pid);
+        }
+      }),
+    temporaryFolder: (parent = tmpdir()) =>
+      unlessUndone(undone.signal, async () => {
+        const folder = await mkdtemp(join(parent, 'stampede-'));
+        folders.push(folder);
+        watchdog.guardFolder(folder);
+        return folder;
+      }),
+    deaths() {
+      return running.flatMap(({ name, death }) => {
+        const end = death();
+        return end === undefined ? [] : [{ name, ...end }];
       });
     },
-    async temporaryFolder(parent = tmpdir()) {
-      const folder = await mkdtemp(join(parent, 'stampede-'));
-      folders.push(folder);
-      watchdog.guardFolder(folder);
-      return folder;
-    },
   };
+
+  /** What is under way when undo comes is waited for, so that undo sees all there is; what comes after it is refused. */
+  async function unlessUndone<T>(signal: AbortSignal, work: (either: AbortSignal) => Promise<T>): Promise<T> {
+    const either = AbortSignal.any([signal, undone.signal]);
+    either.throwIfAborted();
+    const started = work(either);
+    underWay.add(started);
+    try {
+      return await started;
+    } finally {
+      underWay.delete(started);
+    }
+  }
 }

@@ -9,7 +9,7 @@ import { claimPorts } from './ports.ts';
 import { answersOk } from './probes.ts';
 import { planServers } from './servers.ts';
 import { together } from './together.ts';
-import { startWatchdog, type Watchdog } from './watchdog.ts';
+import { startWatchdog } from './watchdog.ts';
 
 export type LocalPlan = DeploymentPlan & {
   /** First part of every schema and key: `mall` on servers of our own, a name nobody else has on servers that are shared. */
@@ -42,7 +42,6 @@ export async function planLocal({
   signal,
   undo,
   progress,
-  watchdog: givenWatchdog,
   env = process.env,
 }: {
   replicas: Readonly<Record<Service, number>>;
@@ -53,14 +52,13 @@ export async function planLocal({
   signal: AbortSignal;
   undo: AsyncDisposableStack;
   progress: (line: string) => void;
-  /** The one that guards the rest of the run; one of its own when absent. */
-  watchdog?: Watchdog;
   env?: NodeJS.ProcessEnv;
 }): Promise<LocalPlan> {
   const given = givenServers(env);
   const isShared = Object.keys(given).length > 0;
   const namespace = isShared ? `mall_${randomBytes(4).toString('hex')}` : 'mall';
-  const watchdog = givenWatchdog ?? (await ownWatchdog(undo));
+  const watchdog = await startWatchdog();
+  undo.defer(() => watchdog.close());
   const ports = await claimPorts({ random: Math.random });
   undo.defer(() => ports.close());
 
@@ -110,7 +108,7 @@ export async function planLocal({
         jwtSecret,
         without,
       });
-      const launch = (name: string, main: string, config: ServiceConfig, more: NodeJS.ProcessEnv = {}) =>
+      const launch = (name: string, main: string, { config, either = signal, more = {} }: Launch) =>
         layer.start({
           name,
           command: process.execPath,
@@ -118,19 +116,20 @@ export async function planLocal({
           args: ['--max-semi-space-size=4', join(root, 'system', main)],
           env: { ...env, MALL_CONFIG: JSON.stringify(config), ...more },
           logFile: join(logFolder, `${name}.log`),
+          signal: either,
         });
 
       const [first] = seats;
       if (first === undefined) throw new RangeError('Expected a mall of at least one process, got none');
       // Faults are for the mall's own traffic; seeding goes past them.
       const seedConfig = configOf(first, (callee) => backing[callee]);
-      const seed = await launch('seed', 'seed/main.ts', seedConfig, { MALL_SEED: JSON.stringify({ shoppers, stock }) });
+      const seed = await launch('seed', 'seed/main.ts', { config: seedConfig, more: { MALL_SEED: JSON.stringify({ shoppers, stock }) } });
       await seed.succeeded({ timeoutMs: 60_000, signal });
 
       const open = async (seat: Seat, either: AbortSignal): Promise<Replica> => {
         const dial = (callee: Backing) => (callsBacking(seat.service, callee) ? addressOf(`${seat.service}->${callee}`) : backing[callee]);
         const main = seat.service === 'gateway' ? 'gateway/main.ts' : `services/${seat.service}/main.ts`;
-        const started = await launch(seat.instance, main, configOf(seat, dial));
+        const started = await launch(seat.instance, main, { config: configOf(seat, dial), either });
         await started.ready({ timeoutMs: 30_000, signal: either, probe: () => answersOk(`http://${seat.admin}/ready`) });
         return { ...seat, pid: started.pid };
       };
@@ -139,7 +138,9 @@ export async function planLocal({
         seats.map((seat) => (either) => open(seat, either)),
       );
       const gateways = started.filter(({ service }) => service === 'gateway').map(({ address }) => address);
-      return { gateways, replicas: started, mysql: servers.mysql, namespace };
+      const deaths = () =>
+        [...layer.deaths(), ...servers.deaths()].map(({ name, how, atNs }) => ({ instance: name, how, atMs: msOf(atNs + epochOffsetNs) }));
+      return { gateways, replicas: started, mysql: servers.mysql, namespace, deaths };
     },
   };
 }
@@ -147,14 +148,12 @@ export async function planLocal({
 /** A replica before it has a process. */
 type Seat = Omit<Replica, 'pid'>;
 
+type Launch = { config: ServiceConfig; either?: AbortSignal; more?: NodeJS.ProcessEnv };
+
 const root = join(import.meta.dirname, '..');
 const cacheFolder = join(root, '.cache');
 
-async function ownWatchdog(undo: AsyncDisposableStack): Promise<Watchdog> {
-  const watchdog = await startWatchdog();
-  undo.defer(() => watchdog.close());
-  return watchdog;
-}
+const msOf = (ns: bigint) => Number(ns / 1_000n) / 1_000;
 
 /** The wires by which a service reaches replicas of others. */
 const wiresBetween = (caller: Service, wires: readonly Wire[]) =>

@@ -23,7 +23,6 @@ export async function startMariadb({ program, port, folder, cacheFolder, logFile
   const template = await templateOf({ program, cacheFolder, logFile, layer, signal });
   const data = join(folder, 'mariadb');
   await cp(template, data, { recursive: true });
-  signal.throwIfAborted();
   const server = await layer.start({
     name: 'MariaDB',
     command: program.server,
@@ -37,6 +36,7 @@ export async function startMariadb({ program, port, folder, cacheFolder, logFile
     ],
     env: program.env,
     logFile,
+    signal,
   });
   await server.ready({ timeoutMs: 30_000, signal, probe: () => greetsAsMysql(`127.0.0.1:${port}`) });
 }
@@ -78,6 +78,7 @@ async function templateOf({ program, cacheFolder, logFile, layer, signal }: Omit
     args: [program.install, ...commonArgs(program), ...installArgs, `--datadir=${data}`, '--skip-name-resolve', '--force'],
     env: program.env,
     logFile,
+    signal,
   });
   await installer.succeeded({ timeoutMs: 60_000, signal });
   await rename(data, template).catch((error: NodeJS.ErrnoException) => {

@@ -76,7 +76,7 @@ async function download(workshop: string, { layer, signal }: Pick<Options, 'laye
   const apt = (command: string, ...args: string[]) => layer.run(command, args, { env, cwd: pool, signal });
 
   // One broken source among the machine's own need not matter: whether the servers can be had is seen in the next step.
-  const updated = await apt('sh', '-c', 'apt-get update -qq 2>&1 || true');
+  const updated = await apt('sh', '-c', 'exec apt-get update -qq 2>&1').catch(messageOf);
   const wanted = packagesFor((await apt('apt-cache', 'pkgnames', 'mariadb-')).split('\n'));
   const uris = await apt('apt-get', 'install', '--no-install-recommends', '--print-uris', '-qq', ...wanted).catch((cause) => {
     throw new Error(lastWords(updated) || messageOf(cause), { cause });

@@ -4,6 +4,7 @@ import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { monotonic } from '../core/time.ts';
+import { signalGroup } from './group.ts';
 
 export type ProcessOptions = {
   /** How people know it: `MariaDB`, `orders.1`. */
@@ -22,8 +23,13 @@ export type RunningProcess = {
   ready: (options: { timeoutMs: number; signal: AbortSignal; probe: () => Promise<boolean> }) => Promise<void>;
   /** Resolves with its exit when it ends by itself successfully; rejects with one sentence when it fails. */
   succeeded: (options: { timeoutMs: number; signal: AbortSignal }) => Promise<void>;
-  /** SIGTERM, and SIGKILL to it and its children after `graceMs`; resolves when it is gone. Calling it again, or for a dead process, is fine. */
+  /**
+   * SIGTERM to it and all it has started, and SIGKILL after `graceMs`; resolves when it is gone. What it has started is killed as soon as
+   * it is gone itself, whatever ended it. Calling it again, or for a dead process, is fine.
+   */
   stop: (graceMs?: number) => Promise<void>;
+  /** How it ended (`exit 1`, `SIGKILL`) and when, in nanoseconds of `process.hrtime`, if that was after it had been ready and nobody had told it to. */
+  death: () => { how: string; atNs: bigint } | undefined;
 };
 
 /**
@@ -40,6 +46,13 @@ export async function startProcess({ name, command, args, env, logFile }: Proces
   });
   const pid = child.pid;
   if (pid === undefined) throw new Error(`${name} started without a process id`);
+  let end: { how: string; atNs: bigint } | undefined;
+  let wasReady = false;
+  let isToldToStop = false;
+  child.once('exit', (code, signal) => {
+    end = { how: signal ?? `exit ${code}`, atNs: process.hrtime.bigint() };
+    signalGroup(pid, 'SIGKILL');
+  });
   const ended = exitOf(child);
   const failed = (what: string) => new UsageError(`${name} ${what}${lastWordsOf(logFile)}`);
 
@@ -51,7 +64,10 @@ export async function startProcess({ name, command, args, env, logFile }: Proces
       for (;;) {
         signal.throwIfAborted();
         if (hasEnded(child)) throw failed(`${describeExit(await ended)} before it was ready`);
-        if (await probe()) return;
+        if (await probe()) {
+          wasReady = true;
+          return;
+        }
         if (monotonic() > deadline) throw failed(`was not ready after ${timeoutMs / 1_000} s`);
         await Promise.race([ended, sleep(probeEveryMs, undefined, { signal })]);
       }
@@ -63,13 +79,15 @@ export async function startProcess({ name, command, args, env, logFile }: Proces
     },
     async stop(graceMs = 3_000) {
       if (hasEnded(child)) return;
-      child.kill('SIGTERM');
+      isToldToStop = true;
+      signalGroup(pid, 'SIGTERM');
       // A paused process hears SIGTERM only once it runs again.
-      child.kill('SIGCONT');
+      signalGroup(pid, 'SIGCONT');
       const isGone = await Promise.race([ended, sleep(graceMs, undefined, { ref: false })]);
-      if (isGone === undefined) killGroup(pid);
+      if (isGone === undefined) signalGroup(pid, 'SIGKILL');
       await ended;
     },
+    death: () => (wasReady && !isToldToStop ? end : undefined),
   };
 }
 
@@ -91,14 +109,6 @@ function exitOf(child: ChildProcess): Promise<Exit> {
 const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null;
 
 const describeExit = ({ code, signal }: Exit) => (signal === null ? `ended with code ${code}` : `was ended by ${signal}`);
-
-function killGroup(pid: number) {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch {
-    // It ended on its own between the last look and now.
-  }
-}
 
 /** What a process said last, as the tail of a sentence: `; the end of orders.1.log: "Error: …"`. */
 function lastWordsOf(logFile: string): string {

@@ -29,6 +29,7 @@ export async function startRedis({
     args: ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', data, '--loglevel', 'warning'],
     env: program.env,
     logFile,
+    signal,
   });
   await server.ready({ timeoutMs: 15_000, signal, probe: () => answersPing(`127.0.0.1:${port}`) });
 }

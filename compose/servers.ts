@@ -3,7 +3,7 @@ import { messageOf, UsageError } from '../core/errors.ts';
 import { waitUntil } from '../core/time.ts';
 import { deletePrefix, startEtcd } from './etcd.ts';
 import { type Backend, type GivenServers, type MysqlServer, variables } from './given.ts';
-import { createLayer } from './layer.ts';
+import { createLayer, type Layer } from './layer.ts';
 import { dropSchemas, loginToMysql, startMariadb } from './mariadb.ts';
 import type { Ports } from './ports.ts';
 import { answersOk, answersPing } from './probes.ts';
@@ -29,29 +29,33 @@ export type Servers = {
     /** Keys and schemas with this name are removed from given servers when the run is undone. */
     namespace: string;
   }) => Promise<void>;
+  /** Of those that we started ourselves. */
+  deaths: Layer['deaths'];
 };
 
 /** Decides where each server will answer: where somebody else's does, or at a port of this run. */
 export async function planServers({ given, ports }: { given: GivenServers; ports: Ports }): Promise<Servers> {
-  const own = async () => `127.0.0.1:${await ports.next()}`;
+  const free = async () => `127.0.0.1:${await ports.next()}`;
   const mysql = given.mysql ?? { host: '127.0.0.1', port: await ports.next(), user: 'root', password: '' };
-  const redis = given.redis ?? (await own());
-  const etcd = given.etcd ?? (await own());
+  const redis = given.redis ?? (await free());
+  const etcd = given.etcd ?? (await free());
   const peerPort = await ports.next();
+  let layer: Layer | undefined;
 
   return {
     mysql,
     redis,
     etcd,
     async start({ env, cacheFolder, logFolder, signal, undo, watchdog, progress, namespace }) {
-      const layer = createLayer({ undo, watchdog });
+      const own = createLayer({ undo, watchdog });
+      layer = own;
       const wanted = backends.filter((backend) => given[backend] === undefined);
-      const programs = await findPrograms(wanted, { env, cacheFolder, layer, signal, progress });
-      const folder = await layer.temporaryFolder();
+      const programs = await findPrograms(wanted, { env, cacheFolder, layer: own, signal, progress });
+      const folder = await own.temporaryFolder();
       const starts = backends.map((backend) => async (either: AbortSignal) => {
         const program = programs.get(backend);
         if (program === undefined) return greet(backend, either);
-        const common = { program, folder, logFile: join(logFolder, `${logNames[backend]}.log`), layer, signal: either };
+        const common = { program, folder, logFile: join(logFolder, `${logNames[backend]}.log`), layer: own, signal: either };
         if (backend === 'mysql') await startMariadb({ ...common, port: mysql.port, cacheFolder });
         else if (backend === 'redis') await startRedis({ ...common, port: portOf(redis) });
         else await startEtcd({ ...common, port: portOf(etcd), peerPort });
@@ -85,6 +89,7 @@ export async function planServers({ given, ports }: { given: GivenServers; ports
         else await deletePrefix(etcd, namespace);
       }
     },
+    deaths: () => layer?.deaths() ?? [],
   };
 }
 

@@ -2,7 +2,7 @@
 // dependencies. Installs what is missing and generates the types of the contracts; says nothing and costs next to nothing when all is there.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -140,40 +140,77 @@ function generateContracts() {
   console.log(`Generated the types of the contracts in ${seconds(startedMs)}`);
 }
 
-/** Two starts at once in a fresh clone take turns. The lock names its holder, so that one left by a killed set-up is taken over. */
+/**
+ * Two starts at once in a fresh clone take turns. The lock is a folder that holds one file, named after its holder's process id. It is taken,
+ * and taken over from a killed set-up, by a rename that only one can win: what was seen of the holder may be out of date by then.
+ */
 function takeLock() {
-  const file = join(root, '.cache/setup.lock');
+  const lock = join(root, '.cache/setup-lock');
   for (let hasSpoken = false; ; ) {
-    try {
-      mkdirSync(join(root, '.cache'), { recursive: true });
-      const lock = openSync(file, 'wx');
-      writeFileSync(lock, `${process.pid}`);
-      closeSync(lock);
-      return () => rmSync(file, { force: true });
-    } catch (error) {
-      if (error.code !== 'EEXIST')
-        throw new SetupError(`The folder ${root} cannot be written to (${error.code}): make it yours, or free some space`);
-    }
-    if (holderIsGone(file)) rmSync(file, { force: true });
-    else {
+    const holder = holderOf(lock);
+    if (holder !== undefined && isAlive(holder)) {
       if (!hasSpoken) console.log('Waiting for another set-up in this folder to finish …');
       hasSpoken = true;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
-    }
+    } else if (holder === undefined ? becomeFirst(lock) : takeOver(lock, holder)) return () => release(lock);
   }
 }
 
-function holderIsGone(file) {
-  let holder;
+function holderOf(lock) {
   try {
-    holder = Number(readFileSync(file, 'utf8'));
-    // Just made and not written to yet.
-    if (holder === 0) return Date.now() - statSync(file).mtimeMs > 2_000;
-    process.kill(holder, 0);
-    return false;
+    return readdirSync(lock)[0];
   } catch (error) {
-    // EPERM: alive, and somebody else's. ENOENT: released between two looks.
-    return error.code === 'ESRCH';
+    if (error.code === 'ENOENT') return undefined;
+    throw cannotLock(lock, error);
+  }
+}
+
+/** A folder can be renamed to one that is not there or empty, never to one that holds something. */
+function becomeFirst(lock) {
+  const mine = `${lock}-${process.pid}`;
+  try {
+    mkdirSync(mine, { recursive: true });
+    writeFileSync(join(mine, `${process.pid}`), '');
+    renameSync(mine, lock);
+    return true;
+  } catch (error) {
+    rmSync(mine, { recursive: true, force: true });
+    if (error.code === 'ENOTEMPTY' || error.code === 'EEXIST') return false;
+    throw cannotLock(lock, error);
+  }
+}
+
+function takeOver(lock, holder) {
+  try {
+    renameSync(join(lock, holder), join(lock, `${process.pid}`));
+    return true;
+  } catch (error) {
+    // Another one was quicker.
+    if (error.code === 'ENOENT') return false;
+    throw cannotLock(lock, error);
+  }
+}
+
+function cannotLock(lock, error) {
+  return new SetupError(`The folder ${lock} cannot be made or changed (${error.code}): make ${root} yours, or free some space`);
+}
+
+function isAlive(holder) {
+  try {
+    process.kill(Number(holder), 0);
+    return true;
+  } catch (error) {
+    // EPERM: alive, and somebody else's.
+    return error.code !== 'ESRCH';
+  }
+}
+
+function release(lock) {
+  rmSync(join(lock, `${process.pid}`), { force: true });
+  try {
+    rmdirSync(lock);
+  } catch {
+    // The next one is in it already.
   }
 }
 

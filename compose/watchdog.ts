@@ -6,7 +6,7 @@ import type { WatchdogMessage } from './watchdog/messages.ts';
 import { startedAt } from './watchdog/started.ts';
 
 export type Watchdog = {
-  /** To be ended should the harness be killed. Call it as soon as the process has started. */
+  /** To be ended, with all it has started, should the harness be killed. It must lead a group. Call it as soon as the process has started. */
   guardProcess: (pid: number) => void;
   /** The process has ended; its id may soon belong to a stranger. */
   release: (pid: number) => void;

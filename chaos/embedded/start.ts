@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +15,7 @@ const startsWithinMs = 10_000;
 const endsWithinMs = 2_000;
 
 /**
- * Starts the embedded server as its own process on a free loopback port. What it complains about goes to `logFile`, or where this process complains.
+ * Starts the embedded server as its own process on a free loopback port. What it complains about goes to `logFile`, whose folder is made, or where this process complains.
  * `signal` gives up the start; a server that runs is ended with `close`, or by the end of this process.
  */
 export async function startEmbedded({ signal, logFile }: { signal: AbortSignal; logFile?: string }): Promise<EmbeddedServer> {
@@ -30,7 +31,7 @@ export async function startEmbedded({ signal, logFile }: { signal: AbortSignal; 
 }
 
 function launch(logFile: string | undefined): Child {
-  const log = logFile === undefined ? undefined : openSync(logFile, 'a');
+  const log = logFile === undefined ? undefined : openLog(logFile);
   const main = fileURLToPath(new URL('./main.ts', import.meta.url));
   // Its own process group: Ctrl-C is for the owner, who still needs the proxies to undo what was done.
   const child = spawn(process.execPath, [main, '-host', '127.0.0.1', '-port', '0'], {
@@ -41,6 +42,11 @@ function launch(logFile: string | undefined): Child {
   child.stdin.on('error', () => {});
   if (log !== undefined) closeSync(log);
   return child;
+}
+
+function openLog(logFile: string): number {
+  mkdirSync(dirname(logFile), { recursive: true });
+  return openSync(logFile, 'a');
 }
 
 async function controlUrlOf(child: Child, signal: AbortSignal): Promise<string> {

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonic } from '../../core/time.ts';
+import { signalGroup } from '../group.ts';
 import type { WatchdogMessage } from './messages.ts';
 import { startedAt } from './started.ts';
 
@@ -22,14 +23,16 @@ for await (const line of createInterface({ input: process.stdin })) {
 if (!isDismissed) await cleanUp();
 
 async function cleanUp() {
-  for (const pid of living()) {
-    send(pid, 'SIGTERM');
+  const guarded = living();
+  for (const pid of guarded) {
+    signalGroup(pid, 'SIGTERM');
     // A paused process hears SIGTERM only once it runs again.
-    send(pid, 'SIGCONT');
+    signalGroup(pid, 'SIGCONT');
   }
   const graceEnds = monotonic() + 1_500;
   while (living().length > 0 && monotonic() < graceEnds) await sleep(25);
-  for (const pid of living()) send(pid, 'SIGKILL');
+  // Also where the process itself has gone: something it started may not have listened.
+  for (const pid of guarded) signalGroup(pid, 'SIGKILL');
   const deathIsDue = monotonic() + 1_000;
   while (living().length > 0 && monotonic() < deathIsDue) await sleep(25);
   for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
@@ -47,17 +50,5 @@ function isSame(pid: number, started: string | undefined): boolean {
     return process.kill(pid, 0);
   } catch {
     return false;
-  }
-}
-
-/** To the whole group where the process leads one, so that its own children go with it. */
-function send(pid: number, signal: NodeJS.Signals) {
-  for (const target of [-pid, pid]) {
-    try {
-      process.kill(target, signal);
-      return;
-    } catch {
-      // No such group, or the process has just ended: then there is nothing left to signal.
-    }
   }
 }

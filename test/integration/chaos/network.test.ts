@@ -27,14 +27,6 @@ describeEachServer('network', (server) => {
     expect(await proxiesOf(server())).toEqual({});
   });
 
-  test('a prefix keeps two networks on one server apart', async () => {
-    const { address } = await startUpstream();
-    const [mine, yours] = [await openOn(server(), address, 'mine '), await openOn(server(), address, 'yours ')];
-    await mine.close();
-    await roundTripMs(await connectTo(yours.addressOf('orders->mysql')));
-    await yours.close();
-  });
-
   test('a fault on an edge reaches all its replicas, or the one it names', async () => {
     await using network = await openOn(server(), (await startUpstream()).address);
     const all = await network.apply(slow('orders->inventory', { by: '60ms' }));
@@ -180,8 +172,8 @@ const wiresTo = (upstream: string): Wire[] => [
   { name: 'orders->mysql', edge: 'orders->mysql', upstream },
 ];
 
-async function openOn(server: Server, upstream: string, prefix = '') {
-  const network = await openNetwork({ controlUrl: server.controlUrl, wires: wiresTo(upstream), prefix, signal });
+async function openOn(server: Server, upstream: string) {
+  const network = await openNetwork({ controlUrl: server.controlUrl, wires: wiresTo(upstream), signal });
   return { ...network, [Symbol.asyncDispose]: () => network.close() };
 }
 

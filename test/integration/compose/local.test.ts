@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Etcd3 } from 'etcd3';
@@ -10,7 +11,7 @@ import { type LocalPlan, type MallSettings, planLocal } from '../../../compose/l
 import { answersOk, answersPing, greetsAsMysql } from '../../../compose/probes.ts';
 import { startedAt } from '../../../compose/watchdog/started.ts';
 import { UsageError } from '../../../core/errors.ts';
-import { runClock } from '../../../core/time.ts';
+import { runClock, waitUntil } from '../../../core/time.ts';
 import { defaultReplicas } from '../../../system/topology.ts';
 
 let folder: string;
@@ -134,6 +135,27 @@ test('a mall starts whole, dials where it is told, and goes whole', async () => 
   expect(readdirSync(folder)).toEqual(['run']);
 });
 
+test('a process of the mall and a server behind it that die are told, with how and when', async () => {
+  await using undo = new AsyncDisposableStack();
+  const laidOut = await plan(undo);
+  await laidOut.startServers();
+  const { epochOffsetNs, nowMs } = runClock();
+  const mall = await laidOut.startMall({ ...settings(laidOut), epochOffsetNs });
+  expect(mall.deaths()).toEqual([]);
+  const beforeMs = nowMs();
+  process.kill(mall.replicas.find(({ instance }) => instance === 'payment.1')?.pid ?? 0, 'SIGKILL');
+  await endRedis(laidOut);
+  await waitUntil({ timeoutMs: 10_000, describe: () => JSON.stringify(mall.deaths()) }, () => mall.deaths().length === 2);
+  expect(mall.deaths()).toEqual([
+    { instance: 'payment.1', how: 'SIGKILL', atMs: expect.any(Number) },
+    { instance: 'Redis', how: 'exit 0', atMs: expect.any(Number) },
+  ]);
+  for (const { atMs } of mall.deaths()) {
+    expect(atMs).toBeGreaterThanOrEqual(beforeMs);
+    expect(atMs).toBeLessThanOrEqual(nowMs());
+  }
+});
+
 test('a service whose port is in use is told in one sentence, and the rest of the mall goes with it', async () => {
   const undo = new AsyncDisposableStack();
   try {
@@ -181,6 +203,13 @@ async function squatAt(address: string, undo: AsyncDisposableStack) {
   const squatter = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve) => squatter.listen(Number(port), host, resolve));
   undo.defer(() => new Promise<void>((resolve) => squatter.close(() => resolve())));
+}
+
+/** Past the client, which would try to connect again. */
+async function endRedis(plan: LocalPlan) {
+  const socket = connect(Number(at(plan, 'redis').split(':')[1]), '127.0.0.1');
+  socket.write('SHUTDOWN NOSAVE\r\n');
+  await once(socket.resume(), 'close');
 }
 
 const addressesOf = (plan: LocalPlan) => new Set(plan.wires.map(({ upstream }) => upstream).filter((address) => address !== otlp));

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -88,6 +88,44 @@ test('stopping ends a paused process, and kills one that will not listen', async
   await Promise.all([paused.stop(), deaf.stop(100)]);
   expect([startedAt(paused.pid), startedAt(deaf.pid)]).toEqual([undefined, undefined]);
 });
+
+test.each([
+  ['that listens to SIGTERM', 'echo $$; exec sleep 600'],
+  ['that does not', 'trap "" TERM; echo $$; exec sleep 600'],
+])('what a process has started goes with it when it is stopped: one %s', async (_, work) => {
+  const one = await startShell(work);
+  const pid = await pidSaid();
+  await one.stop();
+  await gone(pid);
+});
+
+test('what a process has started goes with it when it dies', async () => {
+  const one = await startShell('echo $$; exec sleep 600');
+  const pid = await pidSaid();
+  process.kill(one.pid, 'SIGKILL');
+  await gone(pid);
+  await one.stop();
+});
+
+/** A shell that waits for another one, which says its process id once it is at work. */
+async function startShell(work: string) {
+  const one = await startProcess({
+    name: 'sh',
+    command: 'sh',
+    args: ['-c', `sh -c '${work}'; true`],
+    env: process.env,
+    logFile: join(folder, 'sh.log'),
+  });
+  started.push(one);
+  return one;
+}
+
+function pidSaid(): Promise<number> {
+  const said = () => Number(/^(\d+)\n/.exec(readFileSync(join(folder, 'sh.log'), 'utf8'))?.[1]);
+  return waitUntil({ timeoutMs: 5_000, describe: () => 'no process id was said' }, said);
+}
+
+const gone = (pid: number) => waitUntil({ timeoutMs: 5_000, describe: () => `${pid} is still there` }, () => startedAt(pid) === undefined);
 
 async function start(program: string, ...args: string[]) {
   const one = await startProcess({

@@ -59,14 +59,40 @@ test('two starts at once in a fresh clone install once', async () => {
   const [one, other] = await Promise.all([setUp(), setUp()]);
   expect([one.code, other.code]).toEqual([0, 0]);
   expect(readFileSync(join(clone, 'npm.log'), 'utf8').trim().split('\n')).toHaveLength(1);
-  expect(existsSync(join(clone, '.cache/setup.lock'))).toBe(false);
+  expect(existsSync(join(clone, '.cache/setup-lock'))).toBe(false);
 });
 
 test('the lock of a set-up that was killed is taken over', async () => {
-  const gone = spawn('true');
-  await once(gone, 'exit');
-  put('.cache/setup.lock', `${gone.pid}`);
+  put(`.cache/setup-lock/${await deadPid()}`, '');
   expect((await setUp()).code).toBe(0);
+  expect(existsSync(join(clone, '.cache/setup-lock'))).toBe(false);
+});
+
+test('of two that see the holder of the lock gone, the slower one waits for the quicker one', async () => {
+  const dead = await deadPid();
+  put(`.cache/setup-lock/${dead}`, '');
+  const untilTold = "while (!require('node:fs').existsSync('go') && require('node:fs').existsSync('npm.log'));";
+  put('npm.js', readFileSync(join(clone, 'npm.js'), 'utf8').replace("mkdirSync('node", `${untilTold} mkdirSync('node`));
+  // When the slower one has found the holder dead, the quicker one starts and takes the lock before the slower one can go on.
+  put(
+    'slower.mjs',
+    `import { spawn } from 'node:child_process';
+     import { existsSync } from 'node:fs';
+     const kill = process.kill;
+     process.kill = (pid, signal) => {
+       if (pid === ${dead} && !existsSync('npm.log')) {
+         spawn(process.execPath, ['compose/setup.mjs'], { stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: '' } });
+         while (!existsSync('npm.log') && existsSync('npm.js'));
+       }
+       return kill.call(process, pid, signal);
+     };`,
+  );
+  const { code, output } = await setUp({ NODE_OPTIONS: `--import=${join(clone, 'slower.mjs')}` }, (output) => {
+    if (/Waiting|Installing.*Installing/s.test(output)) put('go', '');
+  });
+  expect(code).toBe(0);
+  expect(output).toContain('Waiting for another set-up in this folder to finish …');
+  expect(readFileSync(join(clone, 'npm.log'), 'utf8').trim().split('\n')).toHaveLength(1);
 });
 
 test.each([
@@ -113,11 +139,22 @@ test('a contract that cannot be generated is told in one sentence', async () => 
   );
 });
 
-async function setUp(env: NodeJS.ProcessEnv = {}) {
+async function deadPid(): Promise<number> {
+  const child = spawn('true');
+  await once(child, 'exit');
+  return child.pid ?? 0;
+}
+
+async function setUp(env: NodeJS.ProcessEnv = {}, onOutput: (output: string) => void = () => {}) {
   const child = spawn(process.execPath, ['compose/setup.mjs'], {
     cwd: clone,
     env: { ...process.env, npm_execpath: join(clone, 'npm.js'), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let soFar = '';
+  child.stdout.on('data', (chunk) => {
+    soFar += String(chunk);
+    onOutput(soFar);
   });
   const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   return { code: code as number, output, errors };

@@ -54,6 +54,22 @@ test('a process that was released, or whose id now belongs to a stranger, is not
   expect(owned.pids.map(isAlive)).toEqual([true, true, false]);
 });
 
+test('what a guarded process has started goes with it, even if it does not listen', async () => {
+  const shell = spawn('sh', ['-c', `sh -c 'trap "" TERM; echo $$; exec sleep 600'; true`], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const leader = shell.pid ?? 0;
+  const [line] = await once(createInterface({ input: shell.stdout }), 'line');
+  owned = { pids: [leader, Number(line)], folder: '' };
+  const watchdog = spawn(process.execPath, [join(import.meta.dirname, '../../../compose/watchdog/main.ts')], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  const message: WatchdogMessage = { kind: 'guardProcess', pid: leader, startedAt: startedAt(leader) ?? '' };
+  watchdog.stdin.end(`${JSON.stringify(message)}\n`);
+  await waitUntil({ timeoutMs: 5_000, describe: () => `still there: ${owned?.pids.filter(isAlive)}` }, () => !owned?.pids.some(isAlive));
+});
+
 test('a watchdog that is dismissed ends', async () => {
   const watchdog = await startWatchdog();
   await expect(watchdog.close()).resolves.toBeUndefined();

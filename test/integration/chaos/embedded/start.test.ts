@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { startEmbedded } from '../../../../chaos/embedded/start.ts';
 import { waitUntil } from '../../../../core/time.ts';
 
@@ -32,6 +35,27 @@ test('ends when its owner is killed', async () => {
   expect(isAlive(pid)).toBe(true);
   owner.kill('SIGKILL');
   await waitUntil({ timeoutMs: 5_000, describe: () => `The server ${pid} outlived its owner` }, () => !isAlive(pid));
+});
+
+test('what it complains about goes to its log, whose folder is made', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'stampede-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  vi.stubEnv('NODE_OPTIONS', '--import=data:text/javascript,console.error(`a%20complaint`)');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const logFile = join(folder, 'logs', 'toxiproxy.log');
+  const server = await startEmbedded({ signal: new AbortController().signal, logFile });
+  await server.close();
+  expect(readFileSync(logFile, 'utf8')).toBe('a complaint\n');
+});
+
+test.each(['0.0.0.0', '::', '192.168.1.7', 'toxiproxy', ''])("does not open its control to others: -host '%s' is refused", async (host) => {
+  const main = fileURLToPath(new URL('../../../../chaos/embedded/main.ts', import.meta.url));
+  const child = spawn(process.execPath, [main, '-host', host, '-port', '0'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  onTestFinished(() => void child.kill());
+  const ended = once(child, 'exit');
+  child.stdin.end();
+  expect(await text(child.stderr)).toBe(`Expected -host to be localhost, 127.0.0.1 or [::1], got '${host}'\n`);
+  expect(await ended).toEqual([3, null]);
 });
 
 /** A process that has ended but was not yet collected by its new parent counts as gone. */
