@@ -21,6 +21,11 @@ export type Recording = {
   pace: PaceSecond[];
   /** Orders that shoppers were told of: the audit looks for each of them. Bounded; `overflow` were not kept. */
   checkouts: { kept: Checkout[]; overflow: number };
+  /**
+   * Checkouts that were made, and then made once more with the same idempotency key, on purpose: those that were decided both times, and
+   * among them those whose second answer named another order or was a no. The repetitions are in no other count.
+   */
+  repeated: { count: number; different: number };
   exemplars: Exemplar[];
   generator: GeneratorHealth;
 };
@@ -36,8 +41,6 @@ export type RecordedPhase = {
   dropped: number;
   /** Intended start to dispatch, of arrivals only: later steps have no plan that one could be late for. */
   lag: string;
-  /** Dispatch to the first byte on the wire: waiting for a connection. */
-  queue: string;
 };
 export type RequestCount = { phase: string; route: Route; outcome: RequestOutcome; count: number; histogram: string };
 export type PaceSecond = { phase: string; atMs: number; planned: number; sent: number; dropped: number; lag: string };

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import autocannon from 'autocannon';
 import { seededRandom } from '../../core/random.ts';
 import type { Route } from '../../system/topology.ts';
+import { answeredWell, servedOutcomes } from '../record.ts';
 import { jsonOf } from './body.ts';
 import { answerCalls } from './child.ts';
 import { createJourneys, type Journey, nextRoute, type Population, requestOf } from './journey.ts';
@@ -95,8 +96,8 @@ function crowdOf({ gateways, tokens, shoppers, catalogue, runTag, seed }: Crowd)
       onResponse: (status, body, _context, headers) => {
         const { code } = status === 409 ? jsonOf(body) : {};
         const outcome = outcomeOfAnswer({ status, refusedBy: refusalIn(headers), code: typeof code === 'number' ? code : undefined });
-        note(outcome === 'ok' || outcome === 'degraded' || outcome === 'outOfStock');
-        if (outcome === 'ok' || outcome === 'degraded') upcoming = nextRoute(route, journey.furthest);
+        note(answeredWell.includes(outcome));
+        if (servedOutcomes.includes(outcome)) upcoming = nextRoute(route, journey.furthest);
       },
     };
   }

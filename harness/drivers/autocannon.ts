@@ -1,7 +1,6 @@
-import type { Shoppers } from '../load.ts';
+import { requestsPerShopper, type Shoppers } from '../load.ts';
 import type { CrowdCalls } from './autocannon-worker.ts';
 import { startChild } from './child.ts';
-import { requestsPerShopper } from './journey.ts';
 
 export type ProbeOptions = {
   /** `host:port` of each. */
@@ -59,7 +58,8 @@ export async function probeCapacity({
       throw new Error(`Expected the mall to serve the capacity probe, got ${errors} errors and no answer in ${lastedMs} ms`);
 
     const requestsPerSecond = served / (lastedMs / 1_000);
-    const capacity = { requestsPerSecond, shoppersPerSecond: requestsPerSecond / requestsPerShopper(shoppers), connections };
+    const requestsOfOne = Object.values(requestsPerShopper(shoppers)).reduce((sum, requests) => sum + requests, 0);
+    const capacity = { requestsPerSecond, shoppersPerSecond: requestsPerSecond / requestsOfOne, connections };
     return { ...capacity, measuredMs: lastedMs, errors, ...warningOf({ served, errors }) };
   } finally {
     await child.close();

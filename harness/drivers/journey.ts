@@ -35,9 +35,6 @@ export function nextRoute(route: Route, furthest: Route): Route | undefined {
   return route === 'browse' ? 'view' : 'checkout';
 }
 
-/** How many requests a shopper makes on average when all goes well. */
-export const requestsPerShopper = ({ browse, view, checkout }: Shoppers) => (browse + 2 * view + 3 * checkout) / (browse + view + checkout);
-
 export type RouteRequest = { method: 'GET' | 'POST'; path: string; headers: Record<string, string>; body?: string };
 
 /** The request that a step is; `traceparent` ties the spans of the mall to it. */

@@ -1,4 +1,4 @@
-import type { RequestOutcome } from '../record.ts';
+import { type RequestOutcome, servedOutcomes } from '../record.ts';
 import { longestUs, msAtPercentile, newHistogram } from '../recording.ts';
 
 /** The last second of a running load, for whoever watches. Counts are requests; latencies are of answers that served the shopper. */
@@ -29,8 +29,7 @@ export function createLiveCounts() {
     },
     ended: (outcome: RequestOutcome, responseMs = 0) => {
       counts.outcomes[outcome] = (counts.outcomes[outcome] ?? 0) + 1;
-      if (outcome === 'ok' || outcome === 'degraded')
-        latencies.recordValue(Math.min(longestUs, Math.max(0, Math.round(responseMs * 1_000))));
+      if (servedOutcomes.includes(outcome)) latencies.recordValue(Math.min(longestUs, Math.max(0, Math.round(responseMs * 1_000))));
     },
     take: (now: { phase: string; atMs: number; inFlight: number }): LiveSecond => {
       const second: LiveSecond = { ...now, ...counts };

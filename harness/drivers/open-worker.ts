@@ -5,16 +5,16 @@ import { seededRandom } from '../../core/random.ts';
 import { runClock } from '../../core/time.ts';
 import type { Route } from '../../system/topology.ts';
 import { type Arrivals, arrivalTimes, type Pace } from '../pace.ts';
+import { servedOutcomes } from '../record.ts';
 import type { Recording } from '../recording.ts';
-import { jsonOf } from './body.ts';
 import { answerCalls } from './child.ts';
 import { createJourneys, type Journey, nextRoute, type Population, requestOf } from './journey.ts';
 import { createLiveCounts } from './live.ts';
 import { logIn } from './log-in.ts';
-import { outcomeOfAnswer, outcomeOfError } from './outcome.ts';
 import { createRecorder } from './recorder.ts';
+import { answersOfRepeated, type Result, resultOf } from './result.ts';
 import { createShopperSpans } from './trace.ts';
-import { createTransport, type Reply } from './transport.ts';
+import { createTransport } from './transport.ts';
 
 /** The process that makes open load. It is one of its own, so that neither its pauses nor its CPU time are anyone else's. */
 
@@ -25,6 +25,7 @@ export type OpenLoad = Population & {
   arrivals: Arrivals;
   maxInFlight: number;
   timeoutMs: number;
+  repeatShare: number;
   epochOffsetNs: bigint;
 };
 export type PlayedPhase = Pace & { name: string; startAtMs?: number };
@@ -52,7 +53,7 @@ const tell = answerCalls<OpenCalls>({
   finish: () => started().finish(),
 });
 
-function openLoad({ gateways, seed, runTag, arrivals, maxInFlight, timeoutMs, epochOffsetNs, ...population }: OpenLoad) {
+function openLoad({ gateways, seed, runTag, arrivals, maxInFlight, timeoutMs, repeatShare, epochOffsetNs, ...population }: OpenLoad) {
   const now = clockOf(epochOffsetNs);
   const priorityRaised = raisePriority();
   const transport = createTransport({ gateways, timeoutMs, now });
@@ -60,6 +61,7 @@ function openLoad({ gateways, seed, runTag, arrivals, maxInFlight, timeoutMs, ep
   const nextJourney = createJourneys({ ...population, runTag, random: seededRandom(seed + 1) });
   const shopperSpan = createShopperSpans({ runTag, random: seededRandom(seed + 2) });
   const arrivalRandom = seededRandom(seed + 3);
+  const repeatRandom = seededRandom(seed + 4);
   const live = createLiveCounts();
 
   let tokens: string[] = [];
@@ -159,18 +161,20 @@ function openLoad({ gateways, seed, runTag, arrivals, maxInFlight, timeoutMs, ep
   function step(route: Route, journey: Journey, { intendedMs, isArrival }: { intendedMs: number; isArrival: boolean }) {
     const span = shopperSpan(route);
     const dispatchedMs = now();
-    const gateway = gateways[turn++ % gateways.length] ?? '';
     recorder.sent({ intendedMs, dispatchedMs, isArrival });
     live.sent();
-    const request = requestOf(route, journey, { token: tokens[journey.account - 1] ?? '', traceparent: span.traceparent });
 
-    transport.send({ ...request, gateway, readsBody: route === 'checkout' }, (reply) => {
-      const outcome = outcomeOf(reply, journey, { route, intendedMs });
-      const { writtenMs, endedMs } = reply;
-      recorder.settled({ route, outcome, intendedMs, dispatchedMs, writtenMs, endedMs, traceId: span.traceId, spanId: span.spanId });
+    send({ route, journey, traceparent: span.traceparent }, (result) => {
+      const { outcome, order, endedMs } = result;
+      recorder.settled({ route, outcome, intendedMs, endedMs, traceId: span.traceId, spanId: span.spanId });
       live.ended(outcome, endedMs - intendedMs);
+      if (order !== undefined) {
+        const { account, idempotencyKey } = journey;
+        recorder.acknowledged({ ...order, account, idempotencyKey }, intendedMs);
+        return repeatRandom() < repeatShare ? repeat(journey, result) : leave();
+      }
 
-      const next = outcome === 'ok' || outcome === 'degraded' ? nextRoute(route, journey.furthest) : undefined;
+      const next = servedOutcomes.includes(outcome) ? nextRoute(route, journey.furthest) : undefined;
       if (next === undefined) return leave();
       recorder.planned({ intendedMs: endedMs, isArrival: false });
       live.planned();
@@ -178,20 +182,23 @@ function openLoad({ gateways, seed, runTag, arrivals, maxInFlight, timeoutMs, ep
     });
   }
 
-  function outcomeOf(reply: Reply, { account, idempotencyKey }: Journey, { route, intendedMs }: { route: Route; intendedMs: number }) {
-    if (reply.kind === 'timedOut') return 'timeout';
-    if (reply.kind === 'broken') return outcomeOfError(reply.code);
-    const { code, data } = reply.body === '' ? {} : jsonOf(reply.body);
-    const outcome = outcomeOfAnswer({
-      status: reply.status,
-      refusedBy: reply.refusedBy,
-      code: typeof code === 'number' ? code : undefined,
+  /** Asks for a checkout that was made once more, at the next gateway. The mall must take it for the one it knows. */
+  function repeat(journey: Journey, first: Result) {
+    const { traceparent } = shopperSpan('repetition');
+    send({ route: 'checkout', journey, traceparent }, (second) => {
+      const answers = answersOfRepeated(first, second);
+      if (answers !== 'unknown') recorder.repeated(answers);
+      leave();
     });
-    if (route !== 'checkout' || (outcome !== 'ok' && outcome !== 'degraded')) return outcome;
-    // Success without an order is no success.
-    if (typeof data?.id !== 'string' || (data.status !== 'PAID' && data.status !== 'PENDING')) return 'failed';
-    recorder.acknowledged({ orderId: data.id, status: data.status, account, idempotencyKey }, intendedMs);
-    return outcome;
+  }
+
+  function send(
+    { route, journey, traceparent }: { route: Route; journey: Journey; traceparent: string },
+    onResult: (result: Result) => void,
+  ) {
+    const gateway = gateways[turn++ % gateways.length] ?? '';
+    const request = requestOf(route, journey, { token: tokens[journey.account - 1] ?? '', traceparent });
+    transport.send({ ...request, gateway, readsBody: route === 'checkout' }, (reply) => onResult(resultOf(reply, route)));
   }
 
   function leave() {

@@ -20,6 +20,8 @@ export type OpenOptions = Population & {
   /** A shopper who arrives when so many are waiting is counted as dropped: the generator's limit, not the mall's. */
   maxInFlight?: number;
   timeoutMs?: number;
+  /** Share of the checkouts that were made which are made once more at once with the same idempotency key, as impatient software does. */
+  repeatShare?: number;
   /** Ends the load at once, with its process. */
   signal: AbortSignal;
 };
@@ -55,6 +57,7 @@ export async function startOpenDriver({
   arrivals = 'poisson',
   maxInFlight = 5_000,
   timeoutMs = 5_000,
+  repeatShare = 0.02,
   ...load
 }: OpenOptions): Promise<OpenDriver> {
   const listeners: ((live: LiveSecond) => void)[] = [];
@@ -64,7 +67,7 @@ export async function startOpenDriver({
   });
   let tokens: string[] = [];
 
-  await child.call('start', { ...load, arrivals, maxInFlight, timeoutMs, epochOffsetNs: clock.epochOffsetNs });
+  await child.call('start', { ...load, arrivals, maxInFlight, timeoutMs, repeatShare, epochOffsetNs: clock.epochOffsetNs });
   return {
     pid: child.pid,
     logIn: async () => {

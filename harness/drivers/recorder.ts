@@ -1,16 +1,14 @@
 import type { Histogram } from 'hdr-histogram-js';
 import type { Random } from '../../core/random.ts';
 import { type Route, routeNames } from '../../system/topology.ts';
-import { type RequestOutcome, requestOutcomes } from '../record.ts';
+import { answeredWell, type RequestOutcome, requestOutcomes, servedOutcomes } from '../record.ts';
 import { type Checkout, type Exemplar, longestUs, newHistogram, type Recording, toBase64 } from '../recording.ts';
 
-/** A request that has ended. Times are milliseconds on the run's clock; `writtenMs` is absent where no connection was had. */
+/** A request that has ended. Times are milliseconds on the run's clock. */
 export type Settled = {
   route: Route;
   outcome: RequestOutcome;
   intendedMs: number;
-  dispatchedMs: number;
-  writtenMs: number | undefined;
   endedMs: number;
   traceId: string;
   spanId: string;
@@ -25,6 +23,8 @@ export type Recorder = {
   dropped: (request: { route: Route; intendedMs: number }) => void;
   settled: (request: Settled) => void;
   acknowledged: (checkout: Omit<Checkout, 'phase'>, intendedMs: number) => void;
+  /** A checkout that was decided twice under one key. */
+  repeated: (answers: 'same' | 'different') => void;
   /** The phase that the moment belongs to. */
   phaseAt: (ms: number) => string;
   recording: () => Omit<Recording, 'generator'>;
@@ -34,6 +34,7 @@ export function createRecorder({ random, maxCheckouts = 500_000 }: { random: Ran
   const phases: Phase[] = [];
   const kept: Checkout[] = [];
   let overflow = 0;
+  const repeated = { count: 0, different: 0 };
 
   const startMs = () => phases[0]?.startMs ?? 0;
   const phaseOf = (ms: number): Phase => {
@@ -78,24 +79,27 @@ export function createRecorder({ random, maxCheckouts = 500_000 }: { random: Ran
       cellOf(second.cells, route, 'dropped', 2).count += 1;
     },
     settled: (request) => {
-      const { route, outcome, intendedMs, dispatchedMs, writtenMs, endedMs } = request;
+      const { route, outcome, intendedMs, endedMs } = request;
       const phase = phaseOf(intendedMs);
       const responseUs = toUs(endedMs - intendedMs);
       for (const cell of [cellOf(phase.cells, route, outcome, 3), cellOf(secondOf(phase, intendedMs).cells, route, outcome, 2)]) {
         cell.count += 1;
         cell.histogram.recordValue(responseUs);
       }
-      if (writtenMs !== undefined) phase.queue.recordValue(toUs(writtenMs - dispatchedMs));
       phase.exemplars[route].offer(request);
     },
     acknowledged: (checkout, intendedMs) => {
       if (kept.length < maxCheckouts) kept.push({ ...checkout, phase: phaseOf(intendedMs).name });
       else overflow += 1;
     },
+    repeated: (answers) => {
+      repeated.count += 1;
+      if (answers === 'different') repeated.different += 1;
+    },
     phaseAt: (ms) => phaseOf(ms).name,
     recording: () => ({
       startMs: startMs(),
-      phases: phases.map(({ name, startMs: from, lastsMs, shoppers, planned, sent, dropped, lag, queue }) => ({
+      phases: phases.map(({ name, startMs: from, lastsMs, shoppers, planned, sent, dropped, lag }) => ({
         name,
         fromMs: from - startMs(),
         untilMs: from - startMs() + lastsMs,
@@ -104,7 +108,6 @@ export function createRecorder({ random, maxCheckouts = 500_000 }: { random: Ran
         sent,
         dropped,
         lag: toBase64(lag),
-        queue: toBase64(queue),
       })),
       totals: phases.flatMap(({ name, cells }) => countsOf(name, cells)),
       seconds: phases.flatMap(({ name, seconds }) =>
@@ -121,6 +124,7 @@ export function createRecorder({ random, maxCheckouts = 500_000 }: { random: Ran
         })),
       ),
       checkouts: { kept, overflow },
+      repeated: { ...repeated },
       exemplars: phases.flatMap(({ name, exemplars }) =>
         routeNames.flatMap((route) => exemplars[route].chosen().map((exemplar) => asExemplar(exemplar, name, startMs()))),
       ),
@@ -140,7 +144,6 @@ const emptyPhase = (random: Random) => ({
   sent: 0,
   dropped: 0,
   lag: newHistogram(3),
-  queue: newHistogram(3),
   cells: [] as Cells,
   seconds: new Map<number, Second>(),
   exemplars: { browse: createShowcase(random), view: createShowcase(random), checkout: createShowcase(random) } satisfies Record<
@@ -189,8 +192,8 @@ function createShowcase(random: Random): Showcase {
   return {
     offer: (request) => {
       offerSlow(slowest, request);
-      if (served.has(request.outcome)) typical.offer(request);
-      else if (request.outcome !== 'outOfStock') failed.offer(request);
+      if (servedOutcomes.includes(request.outcome)) typical.offer(request);
+      else if (!answeredWell.includes(request.outcome)) failed.offer(request);
     },
     chosen: () => [
       ...slowest.map((request): Chosen => ({ request, why: 'slowest' })),
@@ -199,8 +202,6 @@ function createShowcase(random: Random): Showcase {
     ],
   };
 }
-
-const served: ReadonlySet<RequestOutcome> = new Set<RequestOutcome>(['ok', 'degraded']);
 
 function offerSlow(slowest: Settled[], request: Settled) {
   const duration = (one: Settled) => one.endedMs - one.intendedMs;

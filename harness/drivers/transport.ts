@@ -2,7 +2,7 @@ import { buildConnector, Client, type Dispatcher } from 'undici';
 import type { RouteRequest } from './journey.ts';
 
 /** How an exchange ended. Times are in milliseconds of the clock that was passed in; `body` is there where it was asked for. */
-export type Reply = { writtenMs: number | undefined; endedMs: number } & (
+export type Reply = { endedMs: number } & (
   | { kind: 'answered'; status: number; refusedBy: string | undefined; body: string }
   | { kind: 'broken'; code: string | undefined; message: string }
   | { kind: 'timedOut' }
@@ -78,7 +78,6 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #now: () => number;
   readonly #readsBody: boolean;
   readonly #onReply: (reply: Reply) => void;
-  #writtenMs: number | undefined;
   #status = 0;
   #refusedBy: string | undefined;
   #body = '';
@@ -94,9 +93,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#onReply = onReply;
   }
 
-  onRequestStart() {
-    this.#writtenMs = this.#now();
-  }
+  /** undici asks for it. */
+  onRequestStart() {}
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>) {
     this.#status = status;
@@ -114,7 +112,6 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (endedMs > this.deadlineMs) return this.giveUp();
     this.#end({
       kind: 'answered',
-      writtenMs: this.#writtenMs,
       endedMs,
       status: this.#status,
       refusedBy: this.#refusedBy,
@@ -123,12 +120,12 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error & { code?: string }) {
-    this.#end({ kind: 'broken', writtenMs: this.#writtenMs, endedMs: this.#now(), code: error.code, message: error.message });
+    this.#end({ kind: 'broken', endedMs: this.#now(), code: error.code, message: error.message });
   }
 
   /** The shopper has waited for as long as they would: that long it took, for them. */
   giveUp() {
-    this.#end({ kind: 'timedOut', writtenMs: this.#writtenMs, endedMs: this.deadlineMs });
+    this.#end({ kind: 'timedOut', endedMs: this.deadlineMs });
   }
 
   #end(reply: Reply) {

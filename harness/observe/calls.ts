@@ -8,13 +8,9 @@ export type EdgeSecond = {
   calls: number;
   failed: number;
   refused: number;
-  /** Of the calls that were sent. */
-  latencyMsSum: number;
   /** Calls by the instance of the callee that was picked, such as `inventory.2`. */
   picked: ReadonlyMap<string, number>;
 };
-/** Buckets are 100 ms long. */
-export type Refusals = { count: number; firstMs?: number; lastMs?: number; buckets: { atMs: number; count: number }[] };
 
 /**
  * Counts calls per edge from the callers' client spans, by when they started. Attributes that matter: `mall.edge`, `mall.peer` (the
@@ -44,7 +40,6 @@ export function createCallCounts() {
     edges: (originMs = 0): Map<Edge, EdgeSecond[]> =>
       new Map([...tallies.values()].map((tally) => [tally.edge, secondsOf(tally, originMs)])),
     calls: (edge: Edge, window: Window): Calls => callsIn(tallyOf(edge), window),
-    refusals: (edge: Edge, window: Window): Refusals => refusalsIn(tallyOf(edge), window),
     /** Calls by the instance that was picked. */
     picks: (edge: Edge, window: Window): Map<string, number> => picksIn(tallyOf(edge), window),
   };
@@ -64,7 +59,7 @@ type Bucket = Omit<EdgeSecond, 'atMs' | 'picked'> & {
 
 const createTally = (edge: Edge): Tally => ({ edge, hasReplicas: isService(endsOf(edge).callee), buckets: new Map() });
 
-function countCall(tally: Tally, { startMs, endMs, failed, attributes }: Span): boolean {
+function countCall(tally: Tally, { startMs, failed, attributes }: Span): boolean {
   const bucket = bucketAt(tally, Math.floor(startMs / bucketMs));
   if (bucket === undefined) return false;
   bucket.calls++;
@@ -78,7 +73,6 @@ function countCall(tally: Tally, { startMs, endMs, failed, attributes }: Span): 
     return true;
   }
   if (failed && !isDecision(attributes['mall.code'])) bucket.failed++;
-  bucket.latencyMsSum += endMs - startMs;
   if (typeof peer === 'string') {
     bucket.picked ??= new Map();
     increase(bucket.picked, peer, 1);
@@ -96,7 +90,6 @@ function bucketAt({ buckets }: Tally, number: number): Bucket | undefined {
       calls: 0,
       failed: 0,
       refused: 0,
-      latencyMsSum: 0,
       firstRefusalMs: Number.POSITIVE_INFINITY,
       lastRefusalMs: Number.NEGATIVE_INFINITY,
       picked: undefined,
@@ -110,11 +103,10 @@ function secondsOf({ buckets }: Tally, originMs: number): EdgeSecond[] {
   const seconds = new Map<number, Omit<EdgeSecond, 'picked'> & { picked: Map<string, number> }>();
   for (const [number, bucket] of inOrder(buckets)) {
     const atMs = originMs + Math.floor((middleOf(number) - originMs) / 1_000) * 1_000;
-    const second = seconds.get(atMs) ?? { atMs, calls: 0, failed: 0, refused: 0, latencyMsSum: 0, picked: new Map() };
+    const second = seconds.get(atMs) ?? { atMs, calls: 0, failed: 0, refused: 0, picked: new Map() };
     second.calls += bucket.calls;
     second.failed += bucket.failed;
     second.refused += bucket.refused;
-    second.latencyMsSum += bucket.latencyMsSum;
     for (const [instance, count] of bucket.picked ?? []) increase(second.picked, instance, count);
     seconds.set(atMs, second);
   }
@@ -124,28 +116,19 @@ function secondsOf({ buckets }: Tally, originMs: number): EdgeSecond[] {
 function callsIn(tally: Tally, window: Window): Calls {
   const inside = bucketsIn(tally, window);
   const sum = (field: 'calls' | 'failed' | 'refused') => inside.reduce((total, [, bucket]) => total + bucket[field], 0);
-  const { firstMs, lastMs } = refusalsIn(tally, window);
-  const later = lastMs === undefined ? inside : inside.filter(([number]) => number * bucketMs > lastMs);
+  const refusing = inside.filter(([, { refused }]) => refused > 0);
+  const [first, last] = [refusing[0]?.[1].firstRefusalMs, refusing.at(-1)?.[1].lastRefusalMs];
+  // The first and the last bucket may reach over the edges of the window.
+  const firstRefusalMs = first === undefined ? undefined : Math.max(first, window.fromMs);
+  const lastRefusalMs = last === undefined ? undefined : Math.min(last, window.untilMs);
+  const later = lastRefusalMs === undefined ? inside : inside.filter(([number]) => number * bucketMs > lastRefusalMs);
   return {
     count: sum('calls'),
     failed: sum('failed'),
     refused: sum('refused'),
     sentSinceLastRefusal: later.reduce((total, [, { calls, refused }]) => total + calls - refused, 0),
-    ...(firstMs === undefined ? {} : { firstRefusalMs: firstMs }),
-    ...(lastMs === undefined ? {} : { lastRefusalMs: lastMs }),
-  };
-}
-
-function refusalsIn(tally: Tally, window: Window): Refusals {
-  const refusing = bucketsIn(tally, window).filter(([, { refused }]) => refused > 0);
-  const buckets = refusing.map(([number, { refused }]) => ({ atMs: number * bucketMs, count: refused }));
-  const [first, last] = [refusing[0]?.[1], refusing.at(-1)?.[1]];
-  return {
-    count: buckets.reduce((total, { count }) => total + count, 0),
-    buckets,
-    // The first and the last bucket may reach over the edges of the window.
-    ...(first === undefined ? {} : { firstMs: Math.max(first.firstRefusalMs, window.fromMs) }),
-    ...(last === undefined ? {} : { lastMs: Math.min(last.lastRefusalMs, window.untilMs) }),
+    ...(firstRefusalMs === undefined ? {} : { firstRefusalMs }),
+    ...(lastRefusalMs === undefined ? {} : { lastRefusalMs }),
   };
 }
 

@@ -1,8 +1,9 @@
 import type { Replica } from '../../compose/deployment.ts';
-import { endsOf, isService, type Service } from '../../system/topology.ts';
+import { type Edge, endsOf, isService, type Service } from '../../system/topology.ts';
+import { servedOutcomes } from '../record.ts';
 import { histogramOf, outcomesOf, paceOf, type Recording } from '../recording.ts';
 import type { Scraper } from './metrics.ts';
-import type { Audit, Observations, SheddingPoint, TraceFindings, Window } from './observations.ts';
+import type { Audit, Observations, Shedding, SheddingPoint, TraceFindings, Window } from './observations.ts';
 import type { SpanStore, Trace } from './spans.ts';
 import { passesThrough, problemsOf } from './traces.ts';
 
@@ -13,6 +14,8 @@ export type Evidence = {
   samples: Scraper;
   epochMs: number;
   replicas: readonly Replica[];
+  /** Processes of the mall that ended without being told to. */
+  deaths: readonly { instance: string; how: string }[];
   audit?: Audit;
 };
 
@@ -34,7 +37,7 @@ export function observationsOf(evidence: Evidence): (phase: string | null) => Ob
       requests(route, part) {
         const byOutcome = outcomesOf(recording, { route, ...selected(part) });
         const count = Object.values(byOutcome).reduce((sum, number) => sum + number, 0);
-        return { count, byOutcome, served: histogramOf(recording, { route, outcomes: ['ok', 'degraded'], ...selected(part) }) };
+        return { count, byOutcome, served: histogramOf(recording, { route, outcomes: servedOutcomes, ...selected(part) }) };
       },
       generator(part) {
         const { planned, dropped, lag } = paceOf(recording, selected(part));
@@ -50,6 +53,7 @@ export function observationsOf(evidence: Evidence): (phase: string | null) => Ob
           ...(last === undefined ? {} : { lastRefusalMs: back(last) }),
         };
       },
+      countedRefusals: (edge, part = window) => countedRefusals(evidence, edge, early(part)),
       shedding: (service, part = window) => sheddingOf(evidence, service, part),
       picks(edge) {
         const { caller, callee } = endsOf(edge);
@@ -65,18 +69,21 @@ export function observationsOf(evidence: Evidence): (phase: string | null) => Ob
           });
           for (const [picked, count] of counted) byCounter.set(picked, (byCounter.get(picked) ?? 0) + count);
         }
-        const byReplica = (counts: ReadonlyMap<string, number>) =>
+        // Spans name the instance that was picked, counters its address.
+        const byReplica = (counts: ReadonlyMap<string, number>, name: 'instance' | 'address') =>
           new Map(
-            instancesOf(callee).flatMap((instance, index): [number, number][] => {
-              const count = counts.get(instance);
-              return count === undefined ? [] : [[index + 1, Math.round(count)]];
+            replicas.flatMap((replica): [number, number][] => {
+              const count = replica.service === callee ? counts.get(replica[name]) : undefined;
+              return count === undefined ? [] : [[replica.replica, Math.round(count)]];
             }),
           );
-        return { bySpan: byReplica(bySpan), byCounter: byReplica(byCounter) };
+        return { bySpan: byReplica(bySpan, 'instance'), byCounter: byReplica(byCounter, 'address') };
       },
       traces: (route) => findingsOf(spans.tracesOf(route, early(window)).filter(({ why }) => why === 'sampled')),
       lostSpans: () =>
         spanLedger(evidence).flatMap(({ instance, made, received }) => (made > received ? [{ instance, lost: made - received }] : [])),
+      deaths: () => [...evidence.deaths],
+      repeated: () => recording.repeated,
       audit,
       phase: observe,
     };
@@ -91,9 +98,10 @@ export function spanLedger({ samples, spans, replicas }: Pick<Evidence, 'samples
 }
 
 /** One point for each second of the window, all replicas together. */
-export function sheddingOf(evidence: Evidence, service: Service, window: Window): SheddingPoint[] {
+export function sheddingOf(evidence: Evidence, service: Service, window: Window): Shedding {
   const back = epochToTimeline(evidence);
   const bySecond = new Map<number, SheddingPoint>();
+  const silent: string[] = [];
   for (const { instance } of evidence.replicas.filter((replica) => replica.service === service)) {
     const counted = evidence.samples.perSecond({
       name: 'mall_shedding_requests_total',
@@ -101,6 +109,7 @@ export function sheddingOf(evidence: Evidence, service: Service, window: Window)
       window: toEvidenceTime(evidence, window),
       by: 'result',
     });
+    if (counted.size === 0) silent.push(instance);
     for (const [result, points] of counted) {
       for (const { atMs, value } of points) {
         const point = bySecond.get(atMs) ?? { atMs: back(atMs), judged: 0, shed: 0 };
@@ -110,10 +119,21 @@ export function sheddingOf(evidence: Evidence, service: Service, window: Window)
       }
     }
   }
-  // Growth between two scrapes is spread evenly over their time: fractions of a request are no requests.
-  return [...bySecond.values()]
-    .map(({ atMs, judged, shed }) => ({ atMs, judged: Math.round(judged), shed: Math.round(shed) }))
-    .sort((a, b) => a.atMs - b.atMs);
+  return { points: [...bySecond.values()].sort((a, b) => a.atMs - b.atMs), silent };
+}
+
+/** Drops of the callers' breakers on an edge: `orders->payment/payment.Payment/Charge`, or `orders->mysql` where the callee has no methods. */
+function countedRefusals({ samples, replicas }: Evidence, edge: Edge, window: Window): number | undefined {
+  const callers = replicas.filter(({ service }) => service === endsOf(edge).caller);
+  const counted = (labels: { result?: string }) =>
+    callers
+      .flatMap(({ instance }) => [
+        ...samples.counterIncrease({ name: 'mall_breaker_requests_total', labels: { instance, ...labels }, window, by: 'name' }),
+      ])
+      .filter(([name]) => name === edge || name.startsWith(`${edge}/`))
+      .map(([, count]) => count);
+  if (counted({}).length === 0) return undefined;
+  return counted({ result: 'drop' }).reduce((sum, count) => sum + count, 0);
 }
 
 export const epochToTimeline = ({ recording, epochMs }: Pick<Evidence, 'recording' | 'epochMs'>) => {

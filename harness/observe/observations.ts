@@ -12,14 +12,20 @@ export type Observations = {
   requests: (route: Route, window?: Window) => Answers;
   /** How late the load generator itself was, and how much of its plan it could not send. */
   generator: (window?: Window) => { lagMsP99: number; planned: number; dropped: number };
+  /** From the callers' spans. */
   calls: (edge: Edge, window?: Window) => Calls;
-  /** One point a second, from the service's own counters, all its replicas together. */
-  shedding: (service: Service, window?: Window) => SheddingPoint[];
+  countedRefusals: (edge: Edge, window?: Window) => CountedRefusals;
+  /** From the service's own counters, all its replicas together. */
+  shedding: (service: Service, window?: Window) => Shedding;
   /** Calls per replica of the callee, counted twice: from the callers' spans, and from their pick counters. */
   picks: (edge: Edge) => { bySpan: ReadonlyMap<number, number>; byCounter: ReadonlyMap<number, number> };
   traces: (route: Route) => TraceFindings;
-  /** Processes that sent fewer spans than they made, with the difference. Judged once, at the end. */
+  /** Processes that sent fewer spans than they made, with the difference. */
   lostSpans: () => { instance: string; lost: number }[];
+  /** Processes of the mall that ended without being told to, and how. */
+  deaths: () => { instance: string; how: string }[];
+  /** Checkouts that were sent twice with one idempotency key, and those of which the second answer named another order. */
+  repeated: () => { count: number; different: number };
   /** What the database says at the end; undefined when it could not be read. */
   audit: Audit | undefined;
   /** The same kind of observations for another phase of this run. Throws for a phase that does not exist. */
@@ -42,6 +48,13 @@ export type Calls = {
   /** Calls that were sent after the last refusal. */
   sentSinceLastRefusal: number;
 };
+/** The same refusals as the callers' own breakers counted them; undefined when no counter was read. A fraction, as scrapes lie between. */
+export type CountedRefusals = number | undefined;
+/**
+ * One point a second. Growth between two scrapes is spread evenly over their time, so counts are fractions. `silent` are replicas of
+ * which nothing is known in the window.
+ */
+export type Shedding = { points: SheddingPoint[]; silent: string[] };
 export type SheddingPoint = { atMs: number; judged: number; shed: number };
 export type TraceFindings = {
   /** Kept traces that began in the window, and how many of them miss nothing. */

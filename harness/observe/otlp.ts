@@ -6,14 +6,13 @@ import { createSpanDecoder, type Span } from './otlp-decode.ts';
 export type OtlpReceiver = {
   /** `127.0.0.1:port` of the OTLP/gRPC endpoint. */
   address: string;
-  /** What has come in since the start. A malformed batch is answered with INVALID_ARGUMENT and its spans are lost. */
-  counts: () => { batches: number; spans: number; bytes: number; malformed: number };
   /** Ends at once, with whatever is on its way; calling it again does nothing. */
   close: () => Promise<void>;
 };
 
 /**
- * Listens for traces over OTLP/gRPC on a free port of this machine and hands every span to `store`, batch by batch.
+ * Listens for traces over OTLP/gRPC on a free port of this machine and hands every span to `store`, batch by batch. A malformed batch is
+ * answered with INVALID_ARGUMENT: its sender made spans that were never received, and the ledger of spans tells.
  * `epochMs` is the run clock's time of millisecond 0. Rejects when no port can be bound; closes when `signal` fires.
  */
 export async function startOtlpReceiver({
@@ -26,20 +25,15 @@ export async function startOtlpReceiver({
   signal?: AbortSignal;
 }): Promise<OtlpReceiver> {
   const decode = createSpanDecoder({ epochMs });
-  const counts = { batches: 0, spans: 0, bytes: 0, malformed: 0 };
 
   function takeBatch({ request }: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>): void {
-    counts.batches++;
-    counts.bytes += request.length;
     let spans: Span[];
     try {
       spans = decode(request);
     } catch (cause) {
-      counts.malformed++;
       answer({ code: status.INVALID_ARGUMENT, details: messageOf(cause) });
       return;
     }
-    counts.spans += spans.length;
     store.add(spans);
     // An ExportTraceServiceResponse without fields: everything was accepted.
     answer(null, Buffer.alloc(0));
@@ -54,7 +48,7 @@ export async function startOtlpReceiver({
     server.forceShutdown();
   };
   signal?.addEventListener('abort', close);
-  return { address: `127.0.0.1:${port}`, counts: () => ({ ...counts }), close };
+  return { address: `127.0.0.1:${port}`, close };
 }
 
 const largestBatchBytes = 32 * 1024 * 1024;

@@ -10,14 +10,14 @@ export type CounterQuery = { name: string; labels?: Labels; window: Window; by?:
 /**
  * Keeps what was read from Prometheus pages, and does the arithmetic of counters. Between two readings a counter is taken to grow evenly,
  * so the increases of neighbouring windows add up to that of both. A counter that falls was restarted from zero. A counter that is new on
- * a page which was read before has grown from zero since. A key that is missing in an answer means that nothing is known, not zero.
+ * a page which was read before has grown from zero since. A key that is missing in an answer means that nothing is known, not zero;
+ * nothing is known of the time after `maxSamples` were kept either.
  */
 export function createSampleStore({ maxSamples = 2_000_000 }: { maxSamples?: number } = {}) {
   const tracks = new Map<string, Track>();
   const tracksOf = new Map<string, Track[]>();
   const lastReadMs = new Map<string, number>();
   let samplesKept = 0;
-  let left = 0;
 
   function begin(instance: string, { key, name, labels }: Sample): Track {
     const track: Track = { labels: { ...labels, instance }, atMs: [], values: [] };
@@ -41,10 +41,7 @@ export function createSampleStore({ maxSamples = 2_000_000 }: { maxSamples?: num
       times[last] = atMs;
       return;
     }
-    if (samplesKept >= maxSamples) {
-      left++;
-      return;
-    }
+    if (samplesKept >= maxSamples) return;
     times.push(atMs);
     values.push(value);
     samplesKept++;
@@ -86,18 +83,12 @@ export function createSampleStore({ maxSamples = 2_000_000 }: { maxSamples?: num
       }
       return series;
     },
-    /** What was read in the window as it stood there, for gauges; of a value that stood still only the first and the last reading. */
-    readings({ name, labels = {}, window }: Omit<CounterQuery, 'by'>): { labels: Labels; points: Point[] }[] {
-      return matching(name, labels).map((track) => ({ labels: track.labels, points: pointsIn(track, window) }));
-    },
     /** The newest value of each series. */
     newest: (name: string, labels: Labels = {}): { labels: Labels; value: number }[] =>
       matching(name, labels).flatMap((track) => {
         const value = track.values.at(-1);
         return value === undefined ? [] : [{ labels: track.labels, value }];
       }),
-    /** Samples that were not kept because there were too many. */
-    left: () => left,
   };
 }
 
@@ -117,8 +108,4 @@ function increaseIn({ atMs, values }: Track, { fromMs, untilMs }: Window): numbe
     increase = (increase ?? 0) + grown * (overlapMs / (endMs - startMs));
   }
   return increase;
-}
-
-function pointsIn({ atMs: times, values }: Track, { fromMs, untilMs }: Window): Point[] {
-  return times.map((atMs, index) => ({ atMs, value: values[index] ?? 0 })).filter(({ atMs }) => atMs >= fromMs && atMs < untilMs);
 }

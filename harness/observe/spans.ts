@@ -1,4 +1,4 @@
-import { type Edge, isEdge, type Route, routeNames } from '../../system/topology.ts';
+import { type Route, routeNames } from '../../system/topology.ts';
 import { createCallCounts } from './calls.ts';
 import type { Window } from './observations.ts';
 import type { Span } from './otlp-decode.ts';
@@ -15,8 +15,6 @@ export type Trace = {
   /** Spans of it were left out because the store was full, or it has absurdly many. */
   truncated: boolean;
 };
-
-export type BreakerEvent = { edge: Edge; instance: string; name: string; atMs: number };
 
 export type SpanStore = ReturnType<typeof createSpanStore>;
 
@@ -43,10 +41,8 @@ export function createSpanStore({
   recentSpans?: number;
 }) {
   const received = new Map<string, number>();
-  const foreign = new Map<string, number>();
   const callCounts = createCallCounts();
-  const breakerEvents: BreakerEvent[] = [];
-  const left = { traces: 0, spans: 0, breakerEvents: 0 };
+  const left = { traces: 0, spans: 0 };
 
   const kept = new Map<string, Entry>();
   const keptByRoute = new Map<Route, Entry[]>(routeNames.map((route) => [route, []]));
@@ -61,33 +57,19 @@ export function createSpanStore({
   function add(spans: readonly Span[]): void {
     for (const span of spans) {
       count(span);
+      // Spans outside of the shoppers' traces are background work or another's: they are counted and not kept.
       if (span.traceId.startsWith(runTag)) hold(span);
-      else countForeign(span);
     }
   }
 
   function count(span: Span): void {
     received.set(span.instance, (received.get(span.instance) ?? 0) + 1);
     callCounts.count(span);
-    if (span.events.length > 0) countBreakerEvents(span);
-  }
-
-  function countBreakerEvents({ attributes, instance, events }: Span): void {
-    const edge = attributes['mall.edge'];
-    if (typeof edge !== 'string' || !isEdge(edge)) return;
-    for (const { name, atMs } of events) {
-      if (name !== 'breaker.open' && name !== 'breaker.closed') continue;
-      if (breakerEvents.length < maxBreakerEvents) breakerEvents.push({ edge, instance, name, atMs });
-      else left.breakerEvents++;
-    }
   }
 
   function hold(span: Span): void {
     const entry = young.get(span.traceId) ?? old.get(span.traceId) ?? kept.get(span.traceId) ?? begin(span.traceId);
-    if (entry === undefined) {
-      countForeign(span);
-      return;
-    }
+    if (entry === undefined) return;
     if (entry.spans.length >= maxSpansPerTrace || (entry.isKept && spansKept >= maxSpansKept)) {
       if (entry.isKept && !entry.truncated) left.traces++;
       entry.truncated = true;
@@ -157,27 +139,15 @@ export function createSpanStore({
     return isAbove;
   }
 
-  function countForeign(span: Span): void {
-    const name = `${span.instance} ${span.name}`;
-    if (foreign.size < maxForeignNames || foreign.has(name)) foreign.set(name, (foreign.get(name) ?? 0) + 1);
-  }
-
   return {
     add,
     /** Spans received per instance; never sampled. */
     receivedByInstance: (): ReadonlyMap<string, number> => received,
-    /** Spans outside the shoppers' traces, by instance and name: background work, or a lost trace context. */
-    foreign: (): ReadonlyMap<string, number> => foreign,
     /** What was meant to be kept or counted and was not: nothing is hidden when the store is full. */
     left: () => ({ ...left, calls: callCounts.left() }),
-    spansKept: () => spansKept,
     edges: callCounts.edges,
     calls: callCounts.calls,
-    refusals: callCounts.refusals,
     picks: callCounts.picks,
-    /** `breaker.open` and `breaker.closed` in the order of their times. */
-    breakerEvents: (edge: Edge, window: Window): BreakerEvent[] =>
-      breakerEvents.filter((event) => event.edge === edge && isIn(window, event.atMs)).sort((a, b) => a.atMs - b.atMs),
     trace: (traceId: string): Trace | undefined => kept.get(traceId),
     /** Kept traces that began in the window, except truncated ones: nothing can be said of those. */
     tracesOf: (route: Route, window: Window): Trace[] =>
@@ -189,8 +159,6 @@ export function createSpanStore({
 type Entry = Trace & { isKept: boolean; isLeft: boolean };
 
 const maxSpansPerTrace = 5_000;
-const maxBreakerEvents = 10_000;
-const maxForeignNames = 1_000;
 const maxOddSeconds = 20_000;
 /** Sampled traces may fill this much of the store, odd ones more; the rest lets traces that have begun come to their end. */
 const sampledShare = 0.75;

@@ -17,8 +17,9 @@ async function startPage() {
     labelNames: ['kind', 'result'],
     registers: [registry],
   });
-  const page = { mood: 'well' as 'well' | 'silent' | 'unwell', connections: 0, counter };
+  const page = { mood: 'well' as 'well' | 'silent' | 'unwell', connections: 0, asked: 0, counter };
   const server = createServer(async (_request, response) => {
+    page.asked++;
     if (page.mood === 'silent') return;
     response.statusCode = page.mood === 'well' ? 200 : 500;
     response.end(await registry.metrics());
@@ -45,12 +46,15 @@ test('reads every target again and again over one connection, and adds up what t
     { instance: 'orders.1', url: orders.url },
   ];
   const scraper = startScraper({ targets, everyMs: 20, now: monotonic });
-  const answered = () => Math.min(...[...scraper.scrapes().values()].map((count) => count.answered));
-  await waitUntil({ timeoutMs: 10_000, describe: () => 'no page was read' }, () => answered() >= 1);
+  const pagesRead = (count: number) => () => gateway.asked >= count && orders.asked >= count;
+  await waitUntil({ timeoutMs: 10_000, describe: () => 'no page was read' }, pagesRead(2));
   gateway.counter.inc({ kind: 'http', result: 'pass' }, 30);
   gateway.counter.inc({ kind: 'http', result: 'drop' }, 10);
   orders.counter.inc({ kind: 'rpc', result: 'pass' }, 5);
-  await waitUntil({ timeoutMs: 10_000, describe: () => 'the pages were not read again' }, () => answered() >= 5);
+  await waitUntil(
+    { timeoutMs: 10_000, describe: () => 'the pages were not read again' },
+    pagesRead(Math.max(gateway.asked, orders.asked) + 3),
+  );
   await scraper.close();
 
   const query = { name: 'mall_shedding_requests_total', window: always };
@@ -60,7 +64,7 @@ test('reads every target again and again over one connection, and adds up what t
   expect(gateway.connections).toBe(1);
 });
 
-test('a target that is silent, unwell or gone is named and counted, and does not hold up the others', async () => {
+test('a target that is silent, unwell or gone is named, and does not hold up the others', async () => {
   const [well, silent, unwell, gone] = await Promise.all([startPage(), startPage(), startPage(), startPage()]);
   await gone.close();
   silent.mood = 'silent';
@@ -76,8 +80,6 @@ test('a target that is silent, unwell or gone is named and counted, and does not
   unwell.mood = 'well';
   expect(await scraper.scrapeNow()).toEqual(['gone.1']);
   stop.abort();
-  expect(scraper.scrapes().get('gone.1')?.answered).toBe(0);
-  expect(scraper.scrapes().get('silent.1')?.failed).toBeGreaterThan(0);
   // A last look is still possible after the scraper was told to stop.
   expect(await scraper.scrapeNow()).toEqual(['gone.1']);
   await scraper.close();

@@ -119,7 +119,6 @@ test('all of 20,000 spans of two processes arrive and make whole traces', async 
 
   expect([...gateway.refused, ...orders.refused]).toEqual([]);
   expect(Object.fromEntries(store.receivedByInstance())).toEqual({ 'gateway.1': 2 * requests, 'orders.1': 2 * requests });
-  expect(receiver.counts()).toMatchObject({ spans: 4 * requests, malformed: 0 });
   const always = { fromMs: -60_000, untilMs: 600_000 };
   expect(store.picks('gateway->orders', always)).toEqual(new Map([['orders.1', requests]]));
   expect(store.calls('orders->mysql', always)).toMatchObject({ count: requests, failed: 0 });
@@ -143,7 +142,7 @@ test('a batch that is no trace export is refused with INVALID_ARGUMENT, and the 
     details: expect.stringMatching(/Expected an OTLP trace export/),
   });
   expect(await send(Buffer.alloc(0))).toMatchObject({ code: 0 });
-  expect(receiver.counts()).toMatchObject({ batches: 2, malformed: 1, spans: 0 });
+  expect(store.receivedByInstance().size).toBe(0);
   client.close();
 });
 

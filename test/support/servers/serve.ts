@@ -71,8 +71,8 @@ function note(
   if (product !== undefined) tally.products[product] = (tally.products[product] ?? 0) + 1;
 }
 
-function dataOf({ path, body, number }: Asked) {
+function dataOf({ path, headers, body, number }: Asked) {
   if (path === '/api/v1/user/login') return { token: `token of ${JSON.parse(body).mobile}` };
-  if (path === '/api/v1/orders') return { id: `order-${number}`, status: 'PAID' };
+  if (path === '/api/v1/orders') return { id: `order-${headers['idempotency-key'] ?? number}`, status: 'PAID' };
   return {};
 }

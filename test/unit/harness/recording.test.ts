@@ -25,8 +25,8 @@ const histogram = (...valuesMs: number[]) => {
 const recording: Recording = {
   startMs: 1_700_000_000_000,
   phases: [
-    { name: 'before', fromMs: 0, untilMs: 2_000, shoppers: 4, planned: 4, sent: 4, dropped: 0, lag: histogram(1), queue: histogram(0) },
-    { name: 'rush', fromMs: 2_000, untilMs: 3_000, shoppers: 3, planned: 3, sent: 2, dropped: 1, lag: histogram(9), queue: histogram(0) },
+    { name: 'before', fromMs: 0, untilMs: 2_000, shoppers: 4, planned: 4, sent: 4, dropped: 0, lag: histogram(1) },
+    { name: 'rush', fromMs: 2_000, untilMs: 3_000, shoppers: 3, planned: 3, sent: 2, dropped: 1, lag: histogram(9) },
   ],
   totals: [
     { phase: 'before', route: 'browse', outcome: 'ok', count: 3, histogram: histogram(10, 20, 30) },
@@ -47,6 +47,7 @@ const recording: Recording = {
     { phase: 'rush', atMs: 2_000, planned: 3, sent: 2, dropped: 1, lag: histogram(9) },
   ],
   checkouts: { kept: [], overflow: 0 },
+  repeated: { count: 0, different: 0 },
   exemplars: [],
   generator: { peakInFlight: 1, priorityRaised: false, cpuMs: 1, loopUtilization: 0 },
 };

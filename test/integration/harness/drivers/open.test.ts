@@ -154,6 +154,32 @@ test('an order accepted for later is degraded, and a success without an order is
   expect(recording.checkouts.kept.every(({ status }) => status === 'PENDING')).toBe(true);
 });
 
+test('a checkout that is repeated is the same order, and is in no other count', async () => {
+  await using one = await startServer('answers-at-once');
+  await using other = await startServer('answers-at-once');
+  const shoppers = { browse: 0, view: 0, checkout: 1 };
+  const recording = await drive(
+    { gateways: [one.address, other.address], shoppers, repeatShare: 0.5 },
+    { lastsMs: 1_000, ratePerSecond: 100 },
+  );
+  const tallies = [await one.tally(), await other.tally()];
+  const orders = tallies.reduce((sum, { byPath }) => sum + (byPath['/api/v1/orders'] ?? 0), 0);
+  expect(recording.repeated.count).toBeGreaterThan(20);
+  expect(recording.repeated).toEqual({ count: orders - 100, different: 0 });
+  expect(recording.checkouts.kept).toHaveLength(100);
+  expect(outcomesOf(recording)).toEqual({ ok: 300 });
+  expect(paceOf(recording).sent).toBe(300);
+  expect(tallies.flatMap(({ traceTags }) => traceTags)).toContain('cafe0001ff');
+});
+
+test('a mall that makes another order of a repeated checkout, or says that it made one and names none, is caught', async () => {
+  await using server = await startServer('accepts-orders-for-later');
+  const shoppers = { browse: 0, view: 0, checkout: 1 };
+  const { repeated } = await drive({ gateways: [server.address], shoppers, repeatShare: 1 }, { lastsMs: 600, ratePerSecond: 100 });
+  expect(repeated.count).toBeGreaterThan(20);
+  expect(repeated.different).toBe(repeated.count);
+});
+
 test('phases that are asked for in time follow each other without a gap', async () => {
   await using server = await startServer('answers-at-once');
   await using driver = await start({ gateways: [server.address] });
@@ -231,6 +257,7 @@ async function start(options: Partial<OpenOptions> & { gateways: readonly string
     clock: runClock(),
     runTag: 'cafe0001',
     arrivals: 'uniform',
+    repeatShare: 0,
     signal: new AbortController().signal,
     ...options,
   });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../../../core/random.ts';
-import { createJourneys, nextRoute, requestOf, requestsPerShopper } from '../../../../harness/drivers/journey.ts';
+import { createJourneys, nextRoute, requestOf } from '../../../../harness/drivers/journey.ts';
 import type { Shoppers } from '../../../../harness/load.ts';
 
 const draw = (count: number, shoppers: Shoppers, seed = 1) => {
@@ -57,11 +57,6 @@ test.each([
   ['checkout', 'checkout', undefined],
 ] as const)('after %s a shopper who goes as far as %s goes on to %s', (route, furthest, next) => {
   expect(nextRoute(route, furthest)).toBe(next);
-});
-
-test('a shopper who checks out makes three requests', () => {
-  expect(requestsPerShopper({ browse: 0, view: 0, checkout: 1 })).toBe(3);
-  expect(requestsPerShopper({ browse: 5, view: 3, checkout: 2 })).toBe(1.7);
 });
 
 test('every step is a request of the mall, with its trace', () => {

@@ -18,8 +18,6 @@ const settled = (atMs: number, tookMs: number, rest: Partial<Settled> = {}): Set
   route: 'browse',
   outcome: 'ok',
   intendedMs: startMs + atMs,
-  dispatchedMs: startMs + atMs + 1,
-  writtenMs: startMs + atMs + 2,
   endedMs: startMs + atMs + tookMs,
   traceId: `trace at ${atMs}`,
   spanId: 'span',
@@ -99,6 +97,13 @@ test('orders beyond the bound are counted, not kept', () => {
     ['two', 'rush'],
   ]);
   expect(checkouts.overflow).toBe(1);
+});
+
+test('repetitions are counted apart from everything else', () => {
+  const recorder = twoPhases();
+  for (const answers of ['same', 'different', 'same'] as const) recorder.repeated(answers);
+  expect(whole(recorder).repeated).toEqual({ count: 3, different: 1 });
+  expect(outcomesOf(whole(recorder))).toEqual({});
 });
 
 test('of each phase and route the five slowest, five failed and three typical requests are kept', () => {

@@ -8,6 +8,7 @@ test('a trace id tells its run and its route, and a traceparent is sampled', () 
     ['browse', 'cafe000100'],
     ['view', 'cafe000101'],
     ['checkout', 'cafe000102'],
+    ['repetition', 'cafe0001ff'],
   ] as const) {
     const { traceId, spanId, traceparent } = shopperSpan(route);
     expect(traceId).toMatch(new RegExp(`^${prefix}[0-9a-f]{22}$`));
