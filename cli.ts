@@ -1,4 +1,4 @@
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { messageOf, UsageError } from './core/errors.ts';
 import { requireNode } from './core/runtime.ts';
@@ -13,26 +13,33 @@ import { writeHtml } from './reports/html/page.ts';
 import { createTerminal } from './reports/terminal.ts';
 import { type Mechanism, mechanisms } from './system/config.ts';
 
-const help = `Usage: npm run scenario -- <scenario> [options]
-       node cli.ts <command> …
+const help = `npm run scenario                      lists the scenarios
+npm run scenario -- <scenario> …      runs one and writes runs/<scenario>-<time>/
+npm run plan -- <scenario>            checks one and prints its story; starts nothing
+npm run report -- <run folder>        writes report.html anew from a run's record.json
 
-  run [scenario]      runs a scenario and writes runs/<scenario>-<time>/; without a name it lists the scenarios
-  plan <scenario>     checks a scenario and prints its story; starts nothing
-  report <run folder> writes report.html anew from a run's record.json
-
-Options of run
+Options of npm run scenario
   --without <mechanism>  switches ${mechanisms.join(', ')} off in the whole mall; may be repeated
   --seed <number>        the seed of arrivals, choices and trace ids; default: by the time of day
   --capacity <number>    shoppers a second to take as 1x, instead of what the probe finds
+  --runs <folder>        where the folders of runs are made; default: runs/
 
 A scenario is a name from scenarios/ or a path to a .ts file.
 Exit codes: 0 all met · 1 something missed · 2 inconclusive · 3 invalid scenario, command line or environment · 130 interrupted`;
 
+const runOptions = {
+  without: { type: 'string', multiple: true },
+  seed: { type: 'string' },
+  capacity: { type: 'string' },
+  runs: { type: 'string' },
+} as const;
 const exitCodes: Record<Outcome, number> = { met: 0, missed: 1, unknown: 2 };
 const root = import.meta.dirname;
 
+class Interruption extends Error {}
+
 requireNode();
-process.exitCode = await main(process.argv.slice(2)).catch(explain);
+process.exit(await main(process.argv.slice(2)).catch(explain));
 
 async function main([command = 'help', ...rest]: string[]): Promise<number> {
   switch (command) {
@@ -53,24 +60,18 @@ async function main([command = 'help', ...rest]: string[]): Promise<number> {
 }
 
 async function runCommand(args: string[]): Promise<number> {
-  const { values, positionals } = parse(args, {
-    without: { type: 'string', multiple: true },
-    seed: { type: 'string' },
-    capacity: { type: 'string' },
-    help: { type: 'boolean', short: 'h' },
-  });
+  const { values, positionals } = parse(args, { ...runOptions, help: { type: 'boolean', short: 'h' } });
   if (values.help) {
     console.log(help);
     return 0;
   }
-  // npm keeps `--without` for itself unless it is told where its own options end.
   const [name, ...more] = positionals;
   if (name === undefined) return list();
-  if (process.env.npm_config_without !== undefined || more.length > 0) {
-    throw new UsageError(
-      `Expected one scenario, got '${positionals.join(' ')}'; options go behind two dashes: npm run scenario -- ${name} --without breaker`,
-    );
-  }
+  // npm keeps options for itself unless it is told where its own end.
+  const taken = Object.keys(runOptions).find((option) => process.env[`npm_config_${option}`] !== undefined);
+  if (taken !== undefined)
+    throw new UsageError(`npm took --${taken} for itself; put two dashes first: npm run scenario -- ${name} --${taken} …`);
+  if (more.length > 0) throw new UsageError(`Expected one scenario, got '${positionals.join(' ')}'`);
   const found = await findScenario(join(root, 'scenarios'), name);
   const plan = planRun(await loadScenario(found));
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : wholeNumber('--seed', values.seed);
@@ -78,18 +79,27 @@ async function runCommand(args: string[]): Promise<number> {
 
   const without = mechanismsFrom(values.without ?? []);
   const interrupt = new AbortController();
-  onInterrupt(interrupt);
+  stopOnSignal(interrupt);
+  stopOnDefect(interrupt);
+  let isClean = true;
   const terminal = createTerminal({ stream: process.stdout, now: monotonic, isCi: process.env.CI !== undefined });
   try {
     const { record, folder } = await run({
       plan,
       file: found.file,
-      runsFolder: join(root, 'runs'),
+      runsFolder: resolve(values.runs ?? join(root, 'runs')),
       seed,
       without,
       ...(capacity === undefined ? {} : { capacityPerSecond: capacity }),
       signal: interrupt.signal,
-      watch: { ...terminal, moment: (moment) => terminal.second(liveOf(moment)) },
+      watch: {
+        ...terminal,
+        moment: (moment) => terminal.second(liveOf(moment)),
+        trouble(line) {
+          isClean = false;
+          terminal.note(line);
+        },
+      },
     });
     terminal.end();
     const report = relative(process.cwd(), await writeHtml(folder, record));
@@ -97,8 +107,8 @@ async function runCommand(args: string[]): Promise<number> {
     return exitCodes[record.outcome];
   } catch (thrown) {
     terminal.end();
-    if (!interrupt.signal.aborted) throw thrown;
-    console.error('Interrupted: every fault is undone and everything that was started is stopped.');
+    if (!(interrupt.signal.reason instanceof Interruption)) throw thrown;
+    console.error(isClean ? 'Interrupted: every fault is undone and everything that was started is stopped.' : 'Interrupted.');
     return 130;
   }
 }
@@ -106,7 +116,7 @@ async function runCommand(args: string[]): Promise<number> {
 async function planCommand(args: string[]): Promise<number> {
   const { positionals } = parse(args, {});
   const [name, ...more] = positionals;
-  if (name === undefined || more.length > 0) throw new UsageError('Expected one scenario: node cli.ts plan <scenario>');
+  if (name === undefined || more.length > 0) throw new UsageError('Expected one scenario: npm run plan -- <scenario>');
   console.log(describePlan(planRun(await loadScenario(await findScenario(join(root, 'scenarios'), name)))));
   return 0;
 }
@@ -115,7 +125,7 @@ async function reportCommand(args: string[]): Promise<number> {
   const { positionals } = parse(args, {});
   const [folder, ...more] = positionals;
   if (folder === undefined || more.length > 0)
-    throw new UsageError('Expected one folder of a run: node cli.ts report runs/<scenario>-<time>');
+    throw new UsageError('Expected one folder of a run: npm run report -- runs/<scenario>-<time>');
   console.log(await writeHtml(folder, await readRecord(folder)));
   return 0;
 }
@@ -143,21 +153,32 @@ function liveOf({ phase, elapsedMs, lastsMs, planned, outcomes, inFlight, latenc
 }
 
 /** The first Ctrl-C undoes and stops in order; the second leaves at once, and the watchdog does the rest. */
-function onInterrupt(interrupt: AbortController): void {
+function stopOnSignal(interrupt: AbortController): void {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
       if (interrupt.signal.aborted) process.exit(130);
       console.error('\nStopping … (again to leave at once)');
-      interrupt.abort(new Error(`interrupted by ${name}`));
+      interrupt.abort(new Interruption(`interrupted by ${name}`));
     });
   }
+  // Whoever read our output is gone, as in `… | head`.
+  process.stdout.on('error', (cause) => interrupt.abort(new Interruption('nobody reads the output', { cause })));
+}
+
+/** What nobody caught is a defect of ours: it is told with its stack, and everything is undone all the same. */
+function stopOnDefect(interrupt: AbortController): void {
+  process.on('uncaughtException', (defect) => {
+    if (interrupt.signal.aborted) return;
+    console.error(defect);
+    interrupt.abort(defect);
+  });
 }
 
 function parse<O extends ParseArgsOptionsConfig>(args: string[], options: O) {
   try {
     return parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (cause) {
-    throw new UsageError(`${messageOf(cause).split('. ')[0]}; see node cli.ts help`, { cause });
+    throw new UsageError(`${messageOf(cause).split('. ')[0]}; see npm run scenario -- --help`, { cause });
   }
 }
 

@@ -1,8 +1,9 @@
 import { type Capacity, probeCapacity } from './drivers/autocannon.ts';
 import type { Shoppers } from './load.ts';
+import { population } from './population.ts';
 import { soon } from './settle.ts';
 import type { Steps } from './steps.ts';
-import { population, type Testbed } from './testbed.ts';
+import type { Testbed } from './testbed.ts';
 
 /**
  * A closed crowd finds out how many shoppers a second the mall can serve. It warms the mall up first (code that has just started is a
@@ -36,13 +37,14 @@ export async function findCapacity({
     signal,
     ...probe,
   });
-  await soon(10_000, signal, async () => {
+  const isAtRest = await soon(10_000, signal, async () => {
     await testbed.scraper.scrapeNow();
     const readings = testbed.scraper.newest('mall_cpu_usage_milli');
     return readings.length > 0 && readings.every(({ value }) => value < restingCpuMilli);
   });
   note(`capacity: ${Math.round(capacity.shoppersPerSecond)} shoppers/s (${Math.round(capacity.requestsPerSecond)} requests/s)`);
   if (capacity.warning !== undefined) note(capacity.warning);
+  if (!isAtRest) note('the machine is busy with something else: the mall may turn shoppers away because of it');
   return capacity;
 }
 

@@ -13,7 +13,7 @@ import {
   services,
 } from '../system/topology.ts';
 import type { Answers, Observations } from './observe/observations.ts';
-import type { RequestOutcome, Verdict } from './record.ts';
+import { answeredWell, type Verdict } from './record.ts';
 
 /** A claim that can say itself in words and judge itself against what was seen in its phase. */
 export type Expectation = {
@@ -43,12 +43,14 @@ export function latency(route: Route) {
 export function errors(route: Route) {
   checkRoute(route);
   return {
-    below(limit: Percent): Expectation {
-      const share = toShare(limit);
+    below(limit: Percent, { from = '0ms' }: From = {}): Expectation {
+      const [share, fromMs] = [toShare(limit), toMs(from)];
+      if (share === 0) throw new UsageError(`Fewer than 0% of ${route} requests cannot fail; expect fewer than '0.1%', for instance`);
       return {
-        sentence: `fewer than ${limit} of ${route} requests fail`,
+        sentence: `fewer than ${limit} of ${route} requests fail${since(from)}`,
+        withinMs: fromMs,
         judge(seen) {
-          const answers = seen.requests(route);
+          const answers = seen.requests(route, partFrom(seen, fromMs));
           if (answers.count === 0) return unknown(`no ${route} request was made`);
           const failed = answers.count - servedCount(answers);
           return verdict(failed / answers.count < share, `${percent(failed / answers.count)} of ${answers.count}${listed(answers)}`);
@@ -76,7 +78,7 @@ export function breaker(edge: Edge) {
             const afterMs = firstRefusalMs - seen.window.fromMs;
             return verdict(afterMs <= withinMs, `first refusal after ${seconds(afterMs)}`);
           }
-          return count === 0 ? unknown('no call was made on this edge') : missed(`no refusal in ${count} calls`);
+          return count === 0 ? unknown('no call was made on this edge') : (unseen(seen, edge) ?? missed(`no refusal in ${count} calls`));
         },
       };
     },
@@ -90,11 +92,11 @@ export function breaker(edge: Edge) {
           const everRefused = seen.calls(edge, { fromMs: 0, untilMs: seen.window.untilMs }).refused > 0;
           if (!everRefused) return unknown('it never opened, so it could not close');
           if (count === 0) return unknown('no call was made on this edge');
-          if (lastRefusalMs === undefined) return met(`no refusal in ${count} calls`);
+          if (lastRefusalMs === undefined) return fewCalls(count) ?? unseen(seen, edge) ?? met(`no refusal in ${count} calls`);
           const afterMs = lastRefusalMs - seen.window.fromMs;
           if (afterMs > withinMs) return missed(`still refusing after ${seconds(afterMs)} (${refused} refusals)`);
-          if (sentSinceLastRefusal === 0) return unknown(`last refusal after ${seconds(afterMs)}, but no call was made since`);
-          return met(`last refusal after ${seconds(afterMs)}, ${sentSinceLastRefusal} calls sent since`);
+          const observed = `last refusal after ${seconds(afterMs)}, ${sentSinceLastRefusal} calls sent since`;
+          return sentSinceLastRefusal < callsThatTell ? unknown(`${observed}: too few to tell`) : met(observed);
         },
       };
     },
@@ -103,8 +105,8 @@ export function breaker(edge: Edge) {
         sentence: `the breaker on ${edge} stays closed`,
         judge(seen) {
           const { count, refused } = seen.calls(edge);
-          if (count === 0) return unknown('no call was made on this edge');
-          return verdict(refused === 0, `${refused} refusals in ${count} calls`);
+          if (refused > 0) return missed(`${refused} refusals in ${count} calls`);
+          return fewCalls(count) ?? unseen(seen, edge) ?? met(`no refusal in ${count} calls`);
         },
       };
     },
@@ -117,14 +119,16 @@ export function shedding(service: Service) {
   return {
     between(least: Percent, most: Percent): Expectation {
       const [leastShare, mostShare] = [toShare(least), toShare(most)];
+      if (leastShare > mostShare) throw new UsageError(`Expected the smaller share first, got between('${least}', '${most}')`);
       return {
         sentence: `${service} sheds between ${least} and ${most} of its load`,
         judge(seen) {
-          const { judged, shed } = totals(seen.shedding(service));
-          if (judged === 0) return unknown(`${service} reported no requests`);
+          const { points, silent } = seen.shedding(service);
+          const { judged, shed } = totals(points);
+          if (silent.length > 0 || judged === 0) return unknown(`nothing is known of ${silent.join(' and ') || service}`);
           return verdict(
             shed > 0 && shed / judged >= leastShare && shed / judged <= mostShare,
-            `shed ${percent(shed / judged)} of ${judged}`,
+            `shed ${percent(shed / judged)} of ${Math.round(judged)}`,
           );
         },
       };
@@ -135,16 +139,18 @@ export function shedding(service: Service) {
         sentence: `${service} stops shedding within ${within}`,
         withinMs,
         judge(seen) {
-          const points = seen.shedding(service);
-          const later = totals(points.filter(({ atMs }) => atMs >= seen.window.fromMs + withinMs));
-          if (totals(seen.shedding(service, { fromMs: 0, untilMs: seen.window.untilMs })).shed === 0) {
+          const { points } = seen.shedding(service);
+          const { points: laterPoints, silent } = seen.shedding(service, { ...seen.window, fromMs: seen.window.fromMs + withinMs });
+          const later = totals(laterPoints);
+          if (totals(seen.shedding(service, { fromMs: 0, untilMs: seen.window.untilMs }).points).shed === 0) {
             return unknown('it never shed, so it could not stop');
           }
-          if (later.judged === 0) return unknown(`${service} reported no requests after ${within}`);
-          const last = points.findLast(({ shed }) => shed > 0);
+          if (silent.length > 0 || later.judged === 0)
+            return unknown(`nothing is known of ${silent.join(' and ') || service} after ${within}`);
+          const last = points.findLast(({ shed }) => shed >= 0.5);
           const observed =
             last === undefined ? 'nothing shed in this phase' : `last shed ${seconds(last.atMs - seen.window.fromMs)} into the phase`;
-          return verdict(later.shed === 0, observed);
+          return verdict(Math.round(later.shed) === 0, observed);
         },
       };
     },
@@ -167,6 +173,9 @@ export function balance(edge: Edge) {
           const [spans, counted] = [shareOf(replica, bySpan), shareOf(replica, byCounter)];
           if (spans === undefined || counted === undefined) return unknown(`no ${spans === undefined ? 'spans' : 'pick counts'} were seen`);
           const observed = `${percent(spans.share)} of ${spans.total} by spans, ${percent(counted.share)} of ${counted.total} by pick counter`;
+          const death = seen.deaths().find(({ instance }) => instance === `${callee}.${replica}`);
+          if (death !== undefined) return unknown(`${death.instance} died (${death.how}); ${observed}`);
+          if (spans.total < picksThatTell || spans.share === 0) return unknown(`too few calls to tell: ${observed}`);
           // Spans of calls that never got a connection name no replica, and scrapes fall a second beside the phase's edges.
           if (Math.abs(spans.share - counted.share) > 0.05) return unknown(`the two counts disagree: ${observed}`);
           return verdict(spans.share < limit && counted.share < limit, observed);
@@ -188,13 +197,7 @@ export function traces(route: Route) {
           const { looked, whole, broken } = seen.traces(route);
           if (looked === 0) return unknown(`no ${route} trace was seen`);
           const observed = `${whole} of ${looked} traces are whole${broken.length === 0 ? '' : `; ${broken.join('; ')}`}`;
-          const lost = seen.lostSpans();
-          if (whole / looked < share && lost.length > 0) {
-            return unknown(
-              `spans were lost on the way from ${lost.map(({ instance, lost }) => `${instance} (${lost})`).join(', ')}; ${observed}`,
-            );
-          }
-          return verdict(whole / looked >= share, observed);
+          return whole / looked >= share ? met(observed) : missedUnlessLost(seen, observed);
         },
       };
     },
@@ -208,7 +211,7 @@ export function traces(route: Route) {
           if (found.answered === 0) return unknown(`no trace of an answered ${route} was seen`);
           const { passed, strayed } = found.through(path);
           const observed = `${passed} of ${found.answered}${strayed.length === 0 ? '' : `; not ${strayed.join(', ')}`}`;
-          return verdict(passed === found.answered, observed);
+          return passed === found.answered ? met(observed) : missedUnlessLost(seen, observed);
         },
       };
     },
@@ -219,17 +222,20 @@ export function traces(route: Route) {
 export const stock = {
   /** No product has sold more than there was, and what is gone from the shelf is what orders took. */
   neverOversold: (): Expectation => ({
-    sentence: 'no product is sold twice',
+    sentence: 'no product is oversold',
     judge: ({ audit }) => {
       if (audit === undefined || audit.products.length === 0) return unknown('the stock could not be read');
       const wrong = audit.products.filter(
         ({ seeded, available, reserved, paid }) => available < 0 || seeded - available !== reserved || paid > reserved,
       );
-      const named = wrong
+      const examples = wrong
         .slice(0, 3)
         .map((row) => `${row.product}: ${row.seeded} seeded, ${row.available} left, ${row.reserved} reserved, ${row.paid} paid`);
       const sold = audit.products.reduce((sum, { reserved }) => sum + reserved, 0);
-      return wrong.length > 0 ? missed(named.join('; ')) : met(`${sold} pieces of ${audit.products.length} products sold, the books agree`);
+      if (wrong.length > 0) return missed(examples.join('; '));
+      return audit.paidOrders === 0
+        ? unknown('nobody bought anything')
+        : met(`${sold} pieces of ${audit.products.length} products sold, the books agree`);
     },
   }),
 };
@@ -251,11 +257,13 @@ export const orders = {
   /** A paid order has exactly one payment of its amount, and no other order has one. */
   chargedOnce: (): Expectation => ({
     sentence: 'every paid order is charged exactly once',
-    judge: ({ audit }) => {
+    judge: ({ audit, repeated }) => {
       if (audit === undefined) return unknown('the payments could not be read');
       const wrong = [...audit.paidWithoutPayment, ...audit.chargedWrongly];
       if (wrong.length > 0) return missed(`${wrong.length} wrong: ${wrong.slice(0, 3).join(', ')}`);
-      return audit.paidOrders === 0 ? unknown('no order was paid') : met(`${audit.paidOrders} paid orders`);
+      const { count, different } = repeated();
+      if (different > 0) return missed(`${different} of ${count} repeated checkouts were not answered with the order of the first`);
+      return audit.paidOrders === 0 ? unknown('no order was paid') : met(`${audit.paidOrders} paid orders, ${count} checkouts sent twice`);
     },
   }),
   /** Orders that were accepted while payment was away are paid or cancelled by the end of the run. */
@@ -263,7 +271,8 @@ export const orders = {
     sentence: 'every order is paid or cancelled in the end',
     judge: ({ audit }) => {
       if (audit === undefined) return unknown('the orders could not be read');
-      return audit.unsettled > 0 ? missed(`${audit.unsettled} orders are still open`) : met('none is left open');
+      if (audit.unsettled > 0) return missed(`${audit.unsettled} orders are still open`);
+      return audit.acknowledged === 0 ? unknown('no order was acknowledged') : met('none is left open');
     },
   }),
 };
@@ -274,7 +283,7 @@ function percentile(route: Route, quantile: number) {
     below(limit: Duration, { from = '0ms' }: From = {}): Expectation {
       const [limitMs, fromMs] = [toMs(limit), toMs(from)];
       return {
-        sentence: `${name} of ${route} requests finish within ${limit}${since(from)}`,
+        sentence: `${name} of served ${route} requests finish within ${limit}${since(from)}`,
         percentile: { quantile, route, fromMs },
         judge(seen) {
           const found = measured(seen, { route, quantile, fromMs });
@@ -289,7 +298,7 @@ function percentile(route: Route, quantile: number) {
       if (!(factor > 0)) throw new UsageError(`Expected a factor above 0 for ${route}, got ${factor}`);
       const fromMs = toMs(from);
       return {
-        sentence: `${name} of ${route} requests finish within ${factor} times as long as in '${phase}'${since(from)}`,
+        sentence: `${name} of served ${route} requests finish within ${factor} times as long as in '${phase}'${since(from)}`,
         percentile: { quantile, route, fromMs },
         comparesWith: phase,
         judge(seen) {
@@ -310,14 +319,17 @@ function percentile(route: Route, quantile: number) {
 type Measured = { ms: number; count: number; lagMs: number };
 
 function measured(seen: Observations, { route, quantile, fromMs }: { route: Route; quantile: number; fromMs: number }): Measured | Verdict {
-  const window = { fromMs: seen.window.fromMs + fromMs, untilMs: seen.window.untilMs };
-  const { served } = seen.requests(route, fromMs === 0 ? undefined : window);
+  const part = partFrom(seen, fromMs);
+  const { served } = seen.requests(route, part);
   const needed = requestsFor(quantile);
   if (served.totalCount < needed) return unknown(`${served.totalCount} served requests, ${needed} are needed for this percentile`);
-  const { dropped, planned, lagMsP99 } = seen.generator(fromMs === 0 ? undefined : window);
+  const { dropped, planned, lagMsP99 } = seen.generator(part);
   if (dropped > 0) return unknown(`the load generator left out ${dropped} of ${planned} requests`);
   return { ms: served.getValueAtPercentile(quantile * 100) / 1_000, count: served.totalCount, lagMs: lagMsP99 };
 }
+
+/** The rest of the phase from some time on; undefined for all of it. */
+const partFrom = ({ window }: Observations, fromMs: number) => (fromMs === 0 ? undefined : { ...window, fromMs: window.fromMs + fromMs });
 
 /**
  * Response times count from the intended start, so a late generator can only make them longer: what is met in spite of it is met,
@@ -335,13 +347,10 @@ const isLate = (lagMs: number, ofMs: number) => lagMs > Math.max(5, ofMs / 4);
 /** Requests a phase must hold for a percentile to mean something: ten beyond it. */
 export const requestsFor = (quantile: number) => Math.ceil(10 / (1 - quantile) - 1e-9);
 
-const servedOutcomes: readonly RequestOutcome[] = ['ok', 'degraded', 'outOfStock'];
-const servedCount = ({ byOutcome }: Answers) => servedOutcomes.reduce((sum, outcome) => sum + (byOutcome[outcome] ?? 0), 0);
+const servedCount = ({ byOutcome }: Answers) => answeredWell.reduce((sum, outcome) => sum + (byOutcome[outcome] ?? 0), 0);
 
 function listed({ byOutcome }: Answers): string {
-  const parts = Object.entries(byOutcome).filter(
-    ([outcome, count]) => count > 0 && !(servedOutcomes as readonly string[]).includes(outcome),
-  );
+  const parts = Object.entries(byOutcome).filter(([outcome, count]) => count > 0 && !(answeredWell as readonly string[]).includes(outcome));
   return parts.length === 0 ? '' : ` (${parts.map(([outcome, count]) => `${count} ${outcome}`).join(', ')})`;
 }
 
@@ -353,6 +362,28 @@ function shareOf(replica: number, counts: ReadonlyMap<number, number>): { share:
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
   return total === 0 ? undefined : { share: (counts.get(replica) ?? 0) / total, total };
 }
+
+/** Fewer calls, or picks, than this say nothing about those that were not made. */
+const callsThatTell = 5;
+const picksThatTell = 30;
+const fewCalls = (count: number) => (count < callsThatTell ? unknown(`${count} calls were made on this edge: too few to tell`) : undefined);
+
+/** Spans show no refusal: unknown where the callers' own counters do, or where their spans were lost. */
+function unseen(seen: Observations, edge: Edge): Verdict | undefined {
+  const counted = seen.countedRefusals(edge);
+  if (counted !== undefined && counted >= 1) return unknown(`spans show no refusal, the breaker itself counted ${Math.round(counted)}`);
+  const lost = seen.lostSpans().filter(({ instance }) => instance.startsWith(`${endsOf(edge).caller}.`));
+  return counted === undefined && lost.length > 0
+    ? unknown(`no refusal was seen, but spans were lost on the way from ${named(lost)}`)
+    : undefined;
+}
+
+/** What is missing from traces may have been lost on the way here. */
+function missedUnlessLost(seen: Observations, observed: string): Verdict {
+  const lost = seen.lostSpans();
+  return lost.length === 0 ? missed(observed) : unknown(`spans were lost on the way from ${named(lost)}; ${observed}`);
+}
+const named = (lost: ReturnType<Observations['lostSpans']>) => lost.map(({ instance, lost }) => `${instance} (${lost})`).join(', ');
 
 const met = (observed: string): Verdict => ({ outcome: 'met', observed });
 const missed = (observed: string): Verdict => ({ outcome: 'missed', observed });

@@ -1,6 +1,5 @@
 import type { Expectation } from './expect.ts';
 import type { Observations } from './observe/observations.ts';
-import type { PlannedPhase } from './plan.ts';
 import type { Outcome, RunRecord } from './record.ts';
 
 export type JudgedExpectation = RunRecord['verdicts'][number];
@@ -23,35 +22,30 @@ export const holds = (verdicts: readonly JudgedExpectation[]) => verdicts.every(
 
 /**
  * The outcome of the run: one missed expectation makes it missed, else one unknown makes it unknown. A run that stopped at a
- * precondition proved nothing about what was to come, so it is unknown whatever its verdicts say.
+ * precondition proved nothing about what was to come, so it is unknown whatever its verdicts say; so is one that expected nothing.
  */
-export function conclude({ verdicts, stoppedAt }: { verdicts: readonly JudgedExpectation[]; stoppedAt?: PlannedPhase | undefined }): {
+export function conclude({
+  verdicts,
+  stoppedBy,
+}: {
+  verdicts: readonly JudgedExpectation[];
+  stoppedBy?: readonly JudgedExpectation[] | undefined;
+}): {
   outcome: Outcome;
   why: string;
 } {
-  const counts = { met: 0, missed: 0, unknown: 0 };
-  for (const { outcome } of verdicts) counts[outcome]++;
-  const first = (outcome: Outcome) => verdicts.find((verdict) => verdict.outcome === outcome);
-  if (stoppedAt !== undefined) {
-    const failed = verdicts.find(({ phase, outcome }) => phase === stoppedAt.phase.name && outcome !== 'met');
-    return {
-      outcome: 'unknown',
-      why: `The run stopped after '${stoppedAt.phase.name}', its precondition: ${failed?.sentence} - ${failed?.observed}`,
-    };
+  const of = (outcome: Outcome) => verdicts.filter((verdict) => verdict.outcome === outcome);
+  const count = verdicts.length;
+  const stop = stoppedBy?.find(({ outcome }) => outcome !== 'met');
+  if (stop !== undefined) return { outcome: 'unknown', why: `The run stopped after '${stop.phase}', its precondition: ${said(stop)}` };
+  const [missed, unknown] = [of('missed'), of('unknown')];
+  if (missed[0] !== undefined) {
+    return { outcome: 'missed', why: `${missed.length} of ${count} expectations missed, first: ${said(missed[0])}` };
   }
-  const missed = first('missed');
-  if (missed !== undefined) {
-    return {
-      outcome: 'missed',
-      why: `${counts.missed} of ${verdicts.length} expectations missed, first: ${missed.sentence} - ${missed.observed}`,
-    };
+  if (unknown[0] !== undefined) {
+    return { outcome: 'unknown', why: `${unknown.length} of ${count} expectations could not be judged, first: ${said(unknown[0])}` };
   }
-  const unknown = first('unknown');
-  if (unknown !== undefined) {
-    return {
-      outcome: 'unknown',
-      why: `${counts.unknown} of ${verdicts.length} expectations could not be judged, first: ${unknown.sentence} - ${unknown.observed}`,
-    };
-  }
-  return { outcome: 'met', why: `All ${verdicts.length} expectations met` };
+  return count === 0 ? { outcome: 'unknown', why: 'Nothing was expected' } : { outcome: 'met', why: `All ${count} expectations met` };
 }
+
+const said = ({ sentence, observed }: JudgedExpectation) => `${sentence} - ${observed}`;

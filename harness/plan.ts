@@ -4,6 +4,7 @@ import { type Duration, toMs, toRatePerSecond } from '../core/units.ts';
 import { defaultReplicas, endsOf, isService, routeNames, type Service, services } from '../system/topology.ts';
 import { checkEdge, type Expectation, requestsFor } from './expect.ts';
 import { sentenceOf as loadSentence, ratesOf, requestsPerShopper, type Shoppers } from './load.ts';
+import { population } from './population.ts';
 import type { Phase, Scenario } from './scenario.ts';
 
 /** A scenario that was checked: every name exists, every duration and rate is a number, and everything fits its phase. */
@@ -28,6 +29,7 @@ export function planRun(scenario: Scenario): Plan {
     if (!Number.isInteger(pieces) || pieces < 0) refuse(`Expected a whole number of pieces of '${product}', got ${pieces}`);
   }
   checkShoppers(scenario.shoppers);
+  checkProducts(scenario);
   if (scenario.timeline.length === 0) refuse(`Scenario '${scenario.name}' has no phases`);
 
   let fromMs = 0;
@@ -40,10 +42,40 @@ export function planRun(scenario: Scenario): Plan {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) refuse(`Two phases are called '${twice}'`);
 
-  for (const planned of phases) within(planned.phase.name, () => checkPhase({ planned, names, replicas, shoppers: scenario.shoppers }));
-  for (const expectation of scenario.always ?? []) checkExpectation({ expectation, names, replicas });
+  for (const planned of phases) within(planned.phase.name, () => checkPhase({ planned, names, replicas }));
+  const always = scenario.always ?? [];
+  for (const expectation of always) checkExpectation({ expectation, names, replicas, lastsMs: fromMs });
+  if (always.length + phases.flatMap(({ phase }) => phase.expect).length === 0) refuse(`Scenario '${scenario.name}' expects nothing`);
   const needsCapacity = phases.some(({ phase }) => [ratesOf(phase.load).from, ratesOf(phase.load).to].some((rate) => rate.endsWith('x')));
-  return { scenario, replicas, phases, lastsMs: fromMs, needsCapacity };
+  const plan: Plan = { scenario, replicas, phases, lastsMs: fromMs, needsCapacity };
+  checkPercentiles(plan);
+  return plan;
+}
+
+/**
+ * A percentile means something when ten requests lie beyond it. Phases whose rate is a multiple of a capacity that is not known yet
+ * are passed over. Throws a `UsageError` that says how many requests there would be.
+ */
+export function checkPercentiles({ scenario, phases }: Plan, capacityPerSecond?: number): void {
+  for (const { phase, lastsMs } of phases) {
+    const { from, to } = ratesOf(phase.load);
+    if ([from, to].some((rate) => rate.endsWith('x')) && capacityPerSecond === undefined) continue;
+    const [first, last] = [toRatePerSecond(from, capacityPerSecond), toRatePerSecond(to, capacityPerSecond)];
+    for (const { percentile, sentence } of phase.expect) {
+      if (percentile === undefined) continue;
+      const rateAtStart = first + ((last - first) * percentile.fromMs) / lastsMs;
+      const arrivals = ((rateAtStart + last) / 2) * ((lastsMs - percentile.fromMs) / 1_000);
+      // Shoppers come by chance: three standard deviations fewer than expected must still be enough.
+      const expected = arrivals * requestsPerShopper(scenario.shoppers)[percentile.route];
+      const requests = Math.max(0, Math.floor(expected - 3 * Math.sqrt(expected)));
+      const needed = requestsFor(percentile.quantile);
+      if (requests >= needed) continue;
+      const why = capacityPerSecond === undefined ? '' : `, at a capacity of ${Math.round(capacityPerSecond)} shoppers/s`;
+      refuse(
+        `Phase '${phase.name}': '${sentence}' needs ${needed} ${percentile.route} requests, the load is sure to give only ${requests}${why}`,
+      );
+    }
+  }
 }
 
 /** The plan as a story, for `plan` on the command line. */
@@ -63,27 +95,16 @@ export function describePlan({ scenario, replicas, phases, lastsMs, needsCapacit
   return [...lines, '', `lasts ${lastsMs / 1_000} s, and the time to set up`].join('\n');
 }
 
-type PhaseContext = { planned: PlannedPhase; names: readonly string[]; replicas: Record<Service, number>; shoppers: Shoppers };
+type PhaseContext = { planned: PlannedPhase; names: readonly string[]; replicas: Record<Service, number> };
 
-function checkPhase({ planned: { phase, lastsMs }, names, replicas, shoppers }: PhaseContext): void {
+function checkPhase({ planned: { phase, lastsMs }, names, replicas }: PhaseContext): void {
+  if (lastsMs === 0) refuse('Expected it to last for some time, got 0');
+  if (phase.load === undefined) refuse("Expected a load such as steady('100/s'), got none");
   const { from, to } = ratesOf(phase.load);
   for (const rate of [from, to]) if (toRatePerSecond(rate, 1) <= 0) refuse(`Expected a rate above 0, got '${rate}'`);
   for (const fault of phase.faults ?? []) checkFault(fault, { lastsMs, lasts: phase.lasts, replicas });
-  for (const expectation of phase.expect) {
-    checkExpectation({ expectation, names, replicas });
-    const { percentile, withinMs = 0, sentence } = expectation;
-    if (withinMs > lastsMs) refuse(`'${sentence}' does not fit into its ${phase.lasts}`);
-    if (percentile === undefined) continue;
-    if (percentile.fromMs >= lastsMs) refuse(`'${sentence}' begins after its ${phase.lasts} are over`);
-    if (from.endsWith('x') || to.endsWith('x')) continue;
-    const rateAt = (ms: number) => toRatePerSecond(from) + ((toRatePerSecond(to) - toRatePerSecond(from)) * ms) / lastsMs;
-    const arrivals = ((rateAt(percentile.fromMs) + rateAt(lastsMs)) / 2) * ((lastsMs - percentile.fromMs) / 1_000);
-    // Shoppers come by chance: three standard deviations fewer than expected must still be enough.
-    const expected = arrivals * requestsPerShopper(shoppers)[percentile.route];
-    const requests = Math.max(0, Math.floor(expected - 3 * Math.sqrt(expected)));
-    const needed = requestsFor(percentile.quantile);
-    if (requests < needed) refuse(`'${sentence}' needs ${needed} ${percentile.route} requests, the load is sure to give only ${requests}`);
-  }
+  const earlier = names.slice(0, names.indexOf(phase.name));
+  for (const expectation of phase.expect) checkExpectation({ expectation, names: earlier, replicas, lastsMs });
 }
 
 function checkFault(
@@ -106,20 +127,28 @@ function checkFault(
     refuse(`The fault '${faultSentence(fault)}' ends at ${endMs} ms, outside the phase's ${lasts}`);
 }
 
+/** `names` are the phases it may compare with: those that are over when it is judged. */
 function checkExpectation({
   expectation,
   names,
   replicas,
+  lastsMs,
 }: {
   expectation: Expectation;
   names: readonly string[];
   replicas: Record<Service, number>;
-}) {
-  const { comparesWith, replica } = expectation;
+  lastsMs: number;
+}): void {
+  if (typeof expectation?.sentence !== 'string' || typeof expectation.judge !== 'function') {
+    refuse("Expected expectations such as latency('browse').p95.below('1s'), got one that is not finished");
+  }
+  const { sentence, comparesWith, replica, withinMs = 0, percentile } = expectation;
   if (comparesWith !== undefined && !names.includes(comparesWith)) {
-    refuse(`'${expectation.sentence}' compares with a phase that does not exist; there are ${names.join(', ')}`);
+    refuse(`'${sentence}' compares with a phase that is not over by then; there are ${names.join(', ') || 'none'}`);
   }
   if (replica !== undefined) checkReplica(replica.service, replica.replica, replicas);
+  if (withinMs > lastsMs) refuse(`'${sentence}' does not fit into ${lastsMs / 1_000} s`);
+  if (percentile !== undefined && percentile.fromMs >= lastsMs) refuse(`'${sentence}' begins after its ${lastsMs / 1_000} s are over`);
 }
 
 function checkReplica(service: Service, replica: number, replicas: Record<Service, number>): void {
@@ -138,6 +167,17 @@ function checkShoppers(shoppers: Shoppers): void {
   const share = shoppers.wanted?.share ?? 0;
   if (!(share >= 0 && share <= 1))
     refuse(`Expected the share of shoppers who want '${shoppers.wanted?.product}' to be from 0 to 1, got ${share}`);
+}
+
+/** The catalogue is `sku-1` to `sku-200`; what is not in it can be neither stocked nor wanted. */
+function checkProducts({ mall, shoppers }: Scenario): void {
+  const named = [...Object.keys(mall.stock ?? {}), ...(shoppers.wanted === undefined ? [] : [shoppers.wanted.product])];
+  for (const product of named) {
+    const [, number] = /^sku-([1-9]\d*)$/.exec(product) ?? [];
+    if (number === undefined || Number(number) > population.catalogue.size) {
+      refuse(`Expected a product from 'sku-1' to 'sku-${population.catalogue.size}', got '${product}'`);
+    }
+  }
 }
 
 const timesOf = ({ from, lasts }: Fault) => `${from === undefined ? '' : `, from ${from}`}${lasts === undefined ? '' : `, for ${lasts}`}`;

@@ -26,6 +26,10 @@ export const requestOutcomes = [
   'dropped',
 ] as const;
 export type RequestOutcome = (typeof requestOutcomes)[number];
+/** The shopper got what they came for. Latencies are those of these. */
+export const servedOutcomes: readonly RequestOutcome[] = ['ok', 'degraded'];
+/** A working mall's answers: "sold out" is an honest one, not an error. */
+export const answeredWell: readonly RequestOutcome[] = [...servedOutcomes, 'outOfStock'];
 
 /** Times without a unit in words are milliseconds since the start of the first phase; spans and chart points may lie before 0. */
 export type RunRecord = {
@@ -46,7 +50,14 @@ export type RunRecord = {
   /** One sentence: why the outcome is what it is. */
   why: string;
   /** What the closed-load probe found; absent where all rates are absolute. */
-  capacity?: { shoppersPerSecond: number; requestsPerSecond: number; connections: number; measuredMs: number };
+  capacity?: {
+    shoppersPerSecond: number;
+    requestsPerSecond: number;
+    connections: number;
+    measuredMs: number;
+    /** Shoppers a second that were taken as `1x`: what was found, unless the user said otherwise. */
+    takenPerSecond: number;
+  };
   mall: { replicas: Record<string, number> };
   phases: {
     name: string;
@@ -71,7 +82,23 @@ export type RunRecord = {
   picks: { edge: string; replicas: number[]; points: { atMs: number; picked: number[] }[] }[];
   /** Per service and second: requests that its shedder judged, and those it turned away. */
   shedding: { service: string; points: { atMs: number; judged: number; shed: number }[] }[];
-  generator: { planned: number; sent: number; dropped: number; lagMsP50: number; lagMsP99: number; lagMsMax: number; peakInFlight: number };
+  generator: {
+    planned: number;
+    sent: number;
+    dropped: number;
+    lagMsP50: number;
+    lagMsP99: number;
+    lagMsMax: number;
+    peakInFlight: number;
+    /** CPU time of its process, the busy share of its event loop, and whether the system let it go before others. */
+    cpuMs: number;
+    loopUtilization: number;
+    priorityRaised: boolean;
+  };
+  /** What was seen but not kept, because there was too much of it: judged from counts, not looked at one by one. */
+  leftOut: { traces: number; spans: number; checkouts: number };
+  /** Processes of the mall that ended without being told to. */
+  deaths: { instance: string; how: string }[];
   /** Spans that each process says it ended and handed over, against those received from it. */
   spans: { instance: string; made: number; received: number }[];
   /** Examples worth looking at: the slowest and the failed of each phase and route. */
@@ -145,6 +172,7 @@ export async function readRecord(path: string): Promise<RunRecord> {
   } catch (cause) {
     throw new UsageError(`'${file}' is not a run record: ${messageOf(cause)}`, { cause });
   }
-  if (record.version !== 1) throw new UsageError(`'${file}' is a record of version ${record.version}; this Stampede reads version 1`);
+  if (record?.version !== 1 || !Array.isArray(record.phases))
+    throw new UsageError(`'${file}' is a record of version ${record?.version}; this Stampede reads version 1`);
   return record;
 }

@@ -20,7 +20,10 @@ export async function openRunFolder({
   const folder = join(runs, `${name}-${at.toISOString().slice(0, 23).replaceAll(/[:.]/g, '-').replace('T', '_')}`);
   const trial = join(folder, '.room');
   try {
-    await mkdir(join(folder, 'logs'), { recursive: true });
+    // Not recursive: on file systems that are no disks (`/proc`), that never comes back.
+    await mkdir(runs).catch(unlessThere);
+    await mkdir(folder);
+    await mkdir(join(folder, 'logs'));
     await writeFile(trial, Buffer.alloc(need));
   } catch (cause) {
     await rm(folder, { recursive: true, force: true }).catch(() => {
@@ -30,4 +33,8 @@ export async function openRunFolder({
   }
   await rm(trial, { force: true });
   return folder;
+}
+
+function unlessThere(thrown: NodeJS.ErrnoException): void {
+  if (thrown.code !== 'EEXIST') throw thrown;
 }

@@ -1,10 +1,12 @@
+import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { messageOf, UsageError } from '../core/errors.ts';
 import { runClock } from '../core/time.ts';
 import type { Mechanism } from '../system/config.ts';
 import { findCapacity } from './capacity.ts';
-import { conclude, holds, judge } from './judge.ts';
+import { conclude, type JudgedExpectation, judge } from './judge.ts';
 import { type Evidence, observationsOf } from './observe/evidence.ts';
-import type { Plan } from './plan.ts';
+import { checkPercentiles, type Plan } from './plan.ts';
 import { type RunRecord, writeRecord } from './record.ts';
 import { writeHlog } from './recording.ts';
 import { openRunFolder } from './run-folder.ts';
@@ -28,7 +30,13 @@ export type RunSettings = {
 };
 
 /** Whoever wants to see the run while it goes on. */
-export type Watch = { step: (title: string) => void; note: (line: string) => void; moment: (moment: Moment) => void };
+export type Watch = {
+  step: (title: string) => void;
+  note: (line: string) => void;
+  moment: (moment: Moment) => void;
+  /** Something could not be undone: the watchdog will see to it when this process ends. */
+  trouble: (line: string) => void;
+};
 
 /**
  * The story of one run: stand the mall up, find out what it can do, play the timeline, look at the books, judge. Everything that was
@@ -36,72 +44,79 @@ export type Watch = { step: (title: string) => void; note: (line: string) => voi
  * signal's reason when interrupted.
  */
 export async function run(settings: RunSettings): Promise<{ record: RunRecord; folder: string }> {
-  const { plan, file, runsFolder, seed, without, signal, watch } = settings;
+  const { file, runsFolder, watch } = settings;
   const undo = new AsyncDisposableStack();
+  const startedAt = new Date();
+  const folder = await openRunFolder({ runs: runsFolder, name: basename(file, '.ts'), at: startedAt });
   try {
-    const clock = runClock();
-    const startedAt = new Date();
-    const steps = createSteps({ clock: clock.nowMs, onBegin: watch.step });
-    const folder = await openRunFolder({ runs: runsFolder, name: basename(file, '.ts'), at: startedAt });
-    const testbed = await setUpTestbed({ plan, folder, seed, without, clock, signal, undo, steps, note: watch.note });
-
-    const capacity = plan.needsCapacity
-      ? await findCapacity({ testbed, shoppers: plan.scenario.shoppers, seed, signal, steps, note: watch.note })
-      : undefined;
-    const capacityPerSecond = settings.capacityPerSecond ?? capacity?.shoppersPerSecond;
-
-    steps.begin('timeline');
-    const isReadyFor = async (phases: Played['phases']) => {
-      await spansArrive({ testbed, signal });
-      const observe = observationsOf(await collectEvidence({ testbed }));
-      return phases.slice(-1).every((phase) => holds(judgePhase(phase, observe)));
-    };
-    const played = await playTimeline({ plan, testbed, clock, capacityPerSecond, signal, holds: isReadyFor, onMoment: watch.moment });
-
-    steps.begin('books');
-    await settle({ testbed, signal });
-    const evidence = await collectEvidence({ testbed, audit: true });
-    const observe = observationsOf(evidence);
-    const always = played.stoppedAt === undefined ? (plan.scenario.always ?? []) : [];
-    const verdicts = [
-      ...played.phases.flatMap((phase) => judgePhase(phase, observe)),
-      ...judge({ phase: null, expectations: always, seen: observe(null) }),
-    ];
-    const conclusion = conclude({ verdicts, stoppedAt: played.stoppedAt });
-    const record = tellRecord({
-      plan,
-      file,
-      seed,
-      without,
-      startedAt,
-      folder,
-      steps: steps.end(),
-      capacity,
-      played,
-      evidence,
-      verdicts,
-      conclusion,
-    });
-    await writeRecord(folder, record);
-    await writeHlog(folder, evidence.recording);
+    const record = await play({ settings, folder, undo });
     return { record, folder };
+  } catch (thrown) {
+    // A run that came to nothing leaves nothing, unless what went wrong is our own defect and the logs may tell.
+    if (thrown instanceof UsageError || settings.signal.aborted) undo.defer(() => rm(folder, { recursive: true, force: true }));
+    throw thrown;
   } finally {
-    await undo.disposeAsync();
+    await undo.disposeAsync().catch((thrown) => watch.trouble(`Not everything could be undone: ${messageOf(thrown)}`));
   }
 }
 
-/** What has been collected so far; with `audit` also what the database says. */
-async function collectEvidence({ testbed, audit = false }: { testbed: Testbed; audit?: boolean }): Promise<Evidence> {
-  const recording = await testbed.driver.finish();
-  const { spans, scraper, epochMs, deployment } = testbed;
-  return {
-    recording,
-    spans,
-    samples: scraper,
-    epochMs,
-    replicas: deployment.replicas,
-    ...(audit ? { audit: await testbed.auditor.read(recording.checkouts.kept) } : {}),
+async function play({ settings, folder, undo }: { settings: RunSettings; folder: string; undo: AsyncDisposableStack }): Promise<RunRecord> {
+  const { plan, file, seed, without, signal, watch } = settings;
+  const clock = runClock();
+  const steps = createSteps({ clock: clock.nowMs, onBegin: watch.step });
+  const testbed = await setUpTestbed({ plan, folder, seed, without, clock, signal, undo, steps, note: watch.note });
+
+  const { shoppers } = plan.scenario;
+  const capacity = plan.needsCapacity ? await findCapacity({ testbed, shoppers, seed, signal, steps, note: watch.note }) : undefined;
+  const capacityPerSecond = settings.capacityPerSecond ?? capacity?.shoppersPerSecond;
+  checkPercentiles(plan, capacityPerSecond);
+
+  steps.begin('timeline');
+  const judgeNow = async (phase: PlayedPhase) => {
+    await spansArrive({ testbed, signal });
+    return judgePhase(phase, observationsOf(await collectEvidence({ testbed })));
   };
+  const played = await playTimeline({ plan, testbed, clock, capacityPerSecond, signal, judgeNow, onMoment: watch.moment });
+
+  steps.begin('books');
+  await settle({ testbed, signal });
+  const evidence = await collectEvidence({ testbed });
+  const verdicts = judgeAll(plan, played, evidence);
+  const conclusion = conclude({ verdicts, stoppedBy: played.stoppedBy });
+  const record = tellRecord({
+    plan,
+    file,
+    seed,
+    without,
+    folder,
+    steps: steps.end(),
+    capacity,
+    capacityPerSecond,
+    played,
+    evidence,
+    verdicts,
+    conclusion,
+  });
+  await writeRecord(folder, record);
+  await writeHlog(folder, evidence.recording);
+  return record;
+}
+
+/** The phase that stopped the run keeps the verdicts that stopped it; what should hold always is not asked of half a run. */
+function judgeAll(plan: Plan, { phases, stoppedBy }: Played, evidence: Evidence): JudgedExpectation[] {
+  const observe = observationsOf(evidence);
+  if (stoppedBy !== undefined) return [...phases.slice(0, -1).flatMap((phase) => judgePhase(phase, observe)), ...stoppedBy];
+  const always = judge({ phase: null, expectations: plan.scenario.always ?? [], seen: observe(null) });
+  return [...phases.flatMap((phase) => judgePhase(phase, observe)), ...always];
+}
+
+/** What has been collected so far, and what the database says now. A database that cannot be read says nothing. */
+async function collectEvidence({ testbed }: { testbed: Testbed }): Promise<Evidence> {
+  const { driver, spans, scraper, epochMs, deployment, auditor } = testbed;
+  const recording = await driver.finish();
+  const audit = await auditor.read(recording.checkouts.kept).catch(() => undefined);
+  const deaths = deployment.deaths();
+  return { recording, spans, samples: scraper, epochMs, replicas: deployment.replicas, deaths, ...(audit === undefined ? {} : { audit }) };
 }
 
 const judgePhase = ({ planned: { phase } }: PlayedPhase, observe: ReturnType<typeof observationsOf>) =>

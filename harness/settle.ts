@@ -1,4 +1,5 @@
-import { waitUntil } from '../core/time.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonic } from '../core/time.ts';
 import { spanLedger } from './observe/evidence.ts';
 import type { Testbed } from './testbed.ts';
 
@@ -7,7 +8,7 @@ import type { Testbed } from './testbed.ts';
  * bounded; what is still open then is for the expectations to judge.
  */
 export async function settle({ testbed, signal }: { testbed: Testbed; signal: AbortSignal }): Promise<void> {
-  await soon(20_000, signal, async () => (await testbed.auditor.unsettled()) === 0);
+  await soon(20_000, signal, async () => (await testbed.auditor.unsettled().catch(() => Number.NaN)) === 0);
   await spansArrive({ testbed, signal });
 }
 
@@ -20,11 +21,13 @@ export async function spansArrive({ testbed, signal }: { testbed: Testbed; signa
   });
 }
 
-/** Waits for a fact for so long. That it is late is no error here: whoever asks looks at the fact again. */
-export async function soon(timeoutMs: number, signal: AbortSignal, probe: () => Promise<boolean>): Promise<void> {
-  await waitUntil({ timeoutMs, everyMs: 200, signal, describe: () => 'late' }, probe).catch((thrown) => {
-    // Being interrupted is not for us to swallow.
+/** Waits for a fact for so long; whether it came true. Throws when interrupted, and what `probe` throws. */
+export async function soon(timeoutMs: number, signal: AbortSignal, probe: () => Promise<boolean>): Promise<boolean> {
+  const deadlineMs = monotonic() + timeoutMs;
+  while (!(await probe())) {
     signal.throwIfAborted();
-    if (!(thrown instanceof Error && thrown.message === 'late')) throw thrown;
-  });
+    if (monotonic() > deadlineMs) return false;
+    await sleep(200, undefined, { signal });
+  }
+  return true;
 }

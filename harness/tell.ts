@@ -1,14 +1,14 @@
 import { cpus, totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { sentenceOf as faultSentence } from '../chaos/faults.ts';
-import { endsOf, isService, type Service, services } from '../system/topology.ts';
+import { endsOf, isService, type Route, type Service, services } from '../system/topology.ts';
 import type { Capacity } from './drivers/autocannon.ts';
 import type { JudgedExpectation } from './judge.ts';
 import { sentenceOf as loadSentence } from './load.ts';
 import { type Evidence, epochToTimeline, sheddingOf, spanLedger } from './observe/evidence.ts';
 import { recordOf } from './observe/traces.ts';
 import type { Plan } from './plan.ts';
-import { type Outcome, type RequestRow, type RunRecord, requestOutcomes, type TimelinePoint } from './record.ts';
+import { type Outcome, type RequestRow, type RunRecord, requestOutcomes, servedOutcomes, type TimelinePoint } from './record.ts';
 import { fromBase64, histogramOf, paceOf, percentilesOf, type Recording } from './recording.ts';
 import type { Step } from './steps.ts';
 import type { Played } from './timeline.ts';
@@ -19,10 +19,10 @@ export function tellRecord({
   file,
   seed,
   without,
-  startedAt,
   folder,
   steps,
   capacity,
+  capacityPerSecond,
   played,
   evidence,
   verdicts,
@@ -32,10 +32,11 @@ export function tellRecord({
   file: string;
   seed: number;
   without: readonly string[];
-  startedAt: Date;
   folder: string;
   steps: Step[];
   capacity: Capacity | undefined;
+  /** What was taken as `1x`. */
+  capacityPerSecond: number | undefined;
   played: Played;
   evidence: Evidence;
   verdicts: JudgedExpectation[];
@@ -46,9 +47,16 @@ export function tellRecord({
   return {
     version: 1,
     scenario: { name: plan.scenario.name, story: plan.scenario.story, file: basename(file) },
-    run: { id: basename(folder), startedAt: startedAt.toISOString(), seed, without: [...without], machine: machine(), steps },
+    run: {
+      id: basename(folder),
+      startedAt: new Date(recording.startMs).toISOString(),
+      seed,
+      without: [...without],
+      machine: machine(),
+      steps,
+    },
     ...conclusion,
-    ...(capacity === undefined ? {} : { capacity }),
+    ...(capacity === undefined || capacityPerSecond === undefined ? {} : { capacity: { ...capacity, takenPerSecond: capacityPerSecond } }),
     mall: { replicas: plan.replicas },
     phases: played.phases.map(({ planned: { phase }, fromMs, untilMs, fromPerSecond, toPerSecond }) => ({
       name: phase.name,
@@ -72,6 +80,8 @@ export function tellRecord({
     picks: pickSeries(evidence),
     shedding: sheddingSeries(evidence),
     generator: generatorHealth(recording),
+    leftOut: { ...leftOut(evidence), checkouts: recording.checkouts.overflow },
+    deaths: [...evidence.deaths],
     spans: spanLedger(evidence),
     traces: traceExamples(evidence),
   };
@@ -98,7 +108,7 @@ function requestRows({ totals }: Recording): RequestRow[] {
 }
 
 function timelinePoints(recording: Recording): TimelinePoint[] {
-  const routesAt = new Map<string, { atMs: number; route: TimelinePoint['route'] }>();
+  const routesAt = new Map<string, { atMs: number; route: Route }>();
   for (const { atMs, route } of recording.seconds) routesAt.set(`${atMs} ${route}`, { atMs, route });
   const points = [...routesAt.values()].sort((a, b) => a.atMs - b.atMs || a.route.localeCompare(b.route));
   return points.map(({ atMs, route }) => {
@@ -111,8 +121,8 @@ function timelinePoints(recording: Recording): TimelinePoint[] {
     const served = histogramOf(recording, {
       fromMs: atMs,
       untilMs: atMs + 1,
-      outcomes: ['ok', 'degraded'],
-      route: rows[0]?.route ?? 'browse',
+      outcomes: servedOutcomes,
+      route,
     });
     const latencyMs = percentilesOf(served);
     const planned = Object.values(outcomes).reduce((sum, count) => sum + count, 0);
@@ -151,13 +161,21 @@ function pickSeries(evidence: Evidence): RunRecord['picks'] {
 
 function sheddingSeries(evidence: Evidence): RunRecord['shedding'] {
   const window = { fromMs: 0, untilMs: evidence.recording.phases.at(-1)?.untilMs ?? 0 };
-  return services.map((service: Service) => ({ service, points: sheddingOf(evidence, service, window) }));
+  return services.map((service: Service) => {
+    const { points } = sheddingOf(evidence, service, window);
+    return { service, points: points.map(({ atMs, judged, shed }) => ({ atMs, judged: Math.round(judged), shed: Math.round(shed) })) };
+  });
 }
 
 function generatorHealth(recording: Recording): RunRecord['generator'] {
   const { planned, sent, dropped, lag } = paceOf(recording);
   const at = percentilesOf(lag) ?? { p50: 0, p99: 0, max: 0 };
-  return { planned, sent, dropped, lagMsP50: at.p50, lagMsP99: at.p99, lagMsMax: at.max, peakInFlight: recording.generator.peakInFlight };
+  return { planned, sent, dropped, lagMsP50: at.p50, lagMsP99: at.p99, lagMsMax: at.max, ...recording.generator };
+}
+
+function leftOut({ spans }: Evidence): { traces: number; spans: number } {
+  const left = spans.left();
+  return { traces: left.traces, spans: left.spans };
 }
 
 /** One example of each kind for each phase and route, out of those whose spans were kept. */
@@ -170,7 +188,7 @@ function traceExamples(evidence: Evidence): RunRecord['traces'] {
     const trace = spans.trace(traceId);
     if (trace === undefined || taken.has(kind)) return [];
     taken.add(kind);
-    const failed = outcome !== 'ok' && outcome !== 'degraded';
+    const failed = !servedOutcomes.includes(outcome);
     const told = recordOf(trace, { spanId, startMs: startMs + offsetMs, durationMs, failed });
     const shifted = told.map((span) => ({
       ...span,

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { startEmbedded } from '../chaos/embedded/start.ts';
 import { type Network, openNetwork } from '../chaos/network.ts';
 import type { Deployment } from '../compose/deployment.ts';
@@ -11,10 +12,8 @@ import { type Scraper, startScraper } from './observe/metrics.ts';
 import { startOtlpReceiver } from './observe/otlp.ts';
 import { createSpanStore, type SpanStore } from './observe/spans.ts';
 import type { Plan } from './plan.ts';
+import { population } from './population.ts';
 import type { Steps } from './steps.ts';
-
-/** How many people have an account, and how many products there are (`sku-1` and on): what the mall is seeded with. */
-export const population = { accounts: { count: 50 }, catalogue: { size: 200 } } as const;
 
 /** A mall that runs, with everything around it that loads, breaks and watches it. */
 export type Testbed = {
@@ -26,7 +25,6 @@ export type Testbed = {
   auditor: Auditor;
   /** The run clock's milliseconds at which spans and scrapes count as 0. */
   epochMs: number;
-  runTag: string;
 };
 
 /**
@@ -64,8 +62,9 @@ export async function setUpTestbed({
   const receiver = await startOtlpReceiver({ epochMs, store: spans });
   undo.defer(() => receiver.close());
   const local = await planLocal({ replicas, folder, otlp: receiver.address, signal, undo, progress: note });
-  const [proxies] = await Promise.all([startEmbedded({ signal }), local.startServers()]);
+  const proxies = await startEmbedded({ signal, logFile: join(folder, 'logs', 'toxiproxy.log') });
   undo.defer(() => proxies.close());
+  await local.startServers();
   const network = await openNetwork({ controlUrl: proxies.controlUrl, wires: local.wires, signal });
   undo.defer(() => network.close());
 
@@ -80,7 +79,7 @@ export async function setUpTestbed({
   const targets = deployment.replicas.map(({ instance, admin }) => ({ instance, url: `http://${admin}/metrics` }));
   const scraper = startScraper({ targets, now, signal });
   undo.defer(() => scraper.close());
-  const auditor = await openAuditor(deployment);
+  const auditor = await openAuditor(deployment, { runTag });
   undo.defer(() => auditor.close());
 
   steps.begin('shoppers');
@@ -88,7 +87,7 @@ export async function setUpTestbed({
   const driver = await startOpenDriver({ gateways, shoppers: scenario.shoppers, ...population, seed, clock, runTag, signal });
   undo.defer(() => driver.close());
   await driver.logIn();
-  return { deployment, network, driver, spans, scraper, auditor, epochMs, runTag };
+  return { deployment, network, driver, spans, scraper, auditor, epochMs };
 }
 
 /** Eight hexadecimal digits that begin every trace id of the run. All zeros are kept for no trace at all. */

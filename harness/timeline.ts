@@ -3,6 +3,7 @@ import { playFaults } from '../chaos/schedule.ts';
 import type { RunClock } from '../core/time.ts';
 import { toRatePerSecond } from '../core/units.ts';
 import type { LiveSecond } from './drivers/open.ts';
+import { holds, type JudgedExpectation } from './judge.ts';
 import { ratesOf } from './load.ts';
 import type { Plan, PlannedPhase } from './plan.ts';
 import type { Testbed } from './testbed.ts';
@@ -10,14 +11,15 @@ import type { Testbed } from './testbed.ts';
 /** How a phase really went. Times are the run clock's milliseconds. */
 export type PlayedPhase = { planned: PlannedPhase; fromMs: number; untilMs: number; fromPerSecond: number; toPerSecond: number };
 export type PlayedFault = { phase: string; fault: Fault; wires: string[]; fromMs: number; untilMs: number };
-export type Played = { phases: PlayedPhase[]; faults: PlayedFault[]; stoppedAt?: PlannedPhase };
+/** `stoppedBy` are the verdicts of the precondition that was not met. */
+export type Played = { phases: PlayedPhase[]; faults: PlayedFault[]; stoppedBy?: JudgedExpectation[] };
 
 /** A second of the run for whoever watches: `elapsedMs` of the timeline's `lastsMs`, and the faults that are on. */
 export type Moment = LiveSecond & { elapsedMs: number; lastsMs: number; faults: string[] };
 
 /**
  * Plays one phase after the other: its load and its faults begin together, and its faults are undone when it ends, also when it ends early.
- * After a phase that is a precondition `holds` is asked; when it does not hold the timeline stops there.
+ * After a phase that is a precondition it is judged at once; when it is not met the timeline stops there.
  */
 export async function playTimeline({
   plan,
@@ -25,7 +27,7 @@ export async function playTimeline({
   clock,
   capacityPerSecond,
   signal,
-  holds,
+  judgeNow,
   onMoment,
 }: {
   plan: Plan;
@@ -33,7 +35,7 @@ export async function playTimeline({
   clock: RunClock;
   capacityPerSecond: number | undefined;
   signal: AbortSignal;
-  holds: (played: PlayedPhase[]) => Promise<boolean>;
+  judgeNow: (phase: PlayedPhase) => Promise<JudgedExpectation[]>;
   onMoment: (moment: Moment) => void;
 }): Promise<Played> {
   const played: Played = { phases: [], faults: [] };
@@ -60,7 +62,7 @@ export async function playTimeline({
 
     const ending = new AbortController();
     const endSignal = AbortSignal.any([signal, ending.signal]);
-    const trouble = playFaults({
+    const faulting = playFaults({
       faults,
       network: testbed.network,
       lastsMs: planned.lastsMs,
@@ -78,18 +80,19 @@ export async function playTimeline({
       fromPerSecond: current.fromPerSecond,
       toPerSecond: current.toPerSecond,
     });
-    // Whichever fails takes the other down; both are awaited, so that no fault is left on.
-    const results = await Promise.allSettled([arrivals.catch(stop), trouble.catch(stop)]);
-    function stop(cause: unknown): never {
+    try {
+      await Promise.all([arrivals, faulting]);
+    } catch (cause) {
+      // The load ends with its driver, which the run closes now; faults are undone here, and waited for.
       ending.abort(cause);
+      await faulting.catch(() => undefined);
       throw cause;
     }
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
 
     if (otherwise === 'stop') {
       await testbed.driver.drained();
-      if (!(await holds(played.phases))) return { ...played, stoppedAt: planned };
+      const verdicts = await judgeNow(current);
+      if (!holds(verdicts)) return { ...played, stoppedBy: verdicts };
     }
   }
   await testbed.driver.drained();

@@ -25,11 +25,12 @@ export default scenario('flash sale', {
     }),
 
     phase('after', {
-      lasts: '25s',
+      lasts: '30s',
       load: steady('0.4x'),
       expect: [
         breaker('orders->payment').closes({ within: '20s' }),
         shedding('gateway').stops({ within: '5s' }),
+        errors('checkout').below('5%', { from: '20s' }),
         latency('checkout').p95.within(3, 'before', { from: '12s' }),
       ],
     }),

@@ -4,7 +4,7 @@ import type { Markup } from './markup.ts';
 import { html } from './markup.ts';
 
 /** What a reader needs to know before believing the rest: did the generator keep pace, did all spans arrive, on what did this run. */
-export function honestySection({ version, scenario, run, generator, spans }: RunRecord): Markup {
+export function honestySection({ version, scenario, run, generator, spans, leftOut, deaths }: RunRecord): Markup {
   const { machine } = run;
   const made = spans.reduce((sum, span) => sum + span.made, 0);
   const received = spans.reduce((sum, span) => sum + span.received, 0);
@@ -18,12 +18,16 @@ ${card('Load generator', [
   ['sent late, p99', formatMs(generator.lagMsP99)],
   ['sent late, max', formatMs(generator.lagMsMax)],
   ['most in flight', formatCount(generator.peakInFlight)],
+  ['CPU time', formatMs(generator.cpuMs)],
+  ['event loop busy', formatShare(generator.loopUtilization)],
+  ['goes before others', generator.priorityRaised ? 'yes' : 'no'],
 ])}
 ${card('Run', [
   ['id', run.id],
   ['scenario', scenario.file],
   ['seed', String(run.seed)],
   ['started', run.startedAt],
+  ['processes that died', deaths.length === 0 ? 'none' : deaths.map(({ instance, how }) => `${instance} (${how})`).join(', ')],
   ['switched off', run.without.length === 0 ? 'nothing' : run.without.join(', ')],
   ['record version', String(version)],
 ])}
@@ -34,7 +38,7 @@ ${card('Machine', [
   ['system', machine.platform],
   ['Node.js', machine.node],
 ])}
-<div class="card"><h3>Spans</h3><p class="note">${formatCount(received)} received of ${formatCount(made)} made</p><table class="numbers"><thead><tr><th scope="col">process</th><th scope="col">made</th><th scope="col">received</th><th scope="col">lost</th></tr></thead><tbody>${spans.map(
+<div class="card"><h3>Spans</h3><p class="note">${formatCount(received)} received of ${formatCount(made)} made${leftOut.traces > 0 && `; ${formatCount(leftOut.traces)} traces were too many to keep`}</p><table class="numbers"><thead><tr><th scope="col">process</th><th scope="col">made</th><th scope="col">received</th><th scope="col">lost</th></tr></thead><tbody>${spans.map(
     ({ instance, ...span }) =>
       html`<tr${span.received < span.made && html` class="lost"`}><th scope="row">${instance}</th><td>${formatCount(span.made)}</td><td>${formatCount(span.received)}</td><td>${span.received < span.made && '▲ '}${formatCount(Math.max(span.made - span.received, 0))}</td></tr>`,
   )}</tbody></table></div>

@@ -68,8 +68,12 @@ function requestsOf({ requests, generator }: RunRecord): string {
   return `${formatCount(generator.planned)} planned, ${formatShare(served / Math.max(generator.planned, 1))} served`;
 }
 
-function capacityOf({ shoppersPerSecond, requestsPerSecond, connections, measuredMs }: NonNullable<RunRecord['capacity']>): string {
-  return `1x is ${formatCount(shoppersPerSecond)} shoppers/s, ${formatCount(requestsPerSecond)} requests/s (${counted(connections, 'connection')}, ${formatMs(measuredMs)})`;
+function capacityOf(capacity: NonNullable<RunRecord['capacity']>): string {
+  const { shoppersPerSecond, requestsPerSecond, connections, measuredMs, takenPerSecond } = capacity;
+  const found = `${formatCount(shoppersPerSecond)} shoppers/s, ${formatCount(requestsPerSecond)} requests/s (${counted(connections, 'connection')}, ${formatMs(measuredMs)})`;
+  return takenPerSecond === shoppersPerSecond
+    ? `1x is ${found}`
+    : `1x was set to ${formatCount(takenPerSecond)} shoppers/s; found ${found}`;
 }
 
 const counted = (count: number, noun: string) => `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;

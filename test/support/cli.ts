@@ -32,6 +32,8 @@ export function startCli(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
     /** The exit code, or the name of the signal. */
     exited,
     kill: (signal: NodeJS.Signals) => child.kill(signal),
+    /** Closes our end of its output, as `head` does. */
+    stopReading: () => child.stdout.destroy(),
     /** Resolves when this has been printed. */
     printed: (text: string, timeoutMs = 60_000) =>
       waitUntil({ timeoutMs, describe: () => `'${text}' was not printed, but:\n${output}` }, () => output.includes(text) || undefined),

@@ -15,6 +15,12 @@ async function answerTo(...args: string[]): Promise<{ code: unknown; output: str
   return { code, output: cli.output().trim() };
 }
 
+function recordFile(text: string): string {
+  const made = mkdtempSync(join(folder, 'record-'));
+  writeFileSync(join(made, 'record.json'), text);
+  return made;
+}
+
 /** A scenario file that is right but for one thing. */
 function scenarioFile(name: string, { expectation = '', fault = '', lasts = '4s', head = '' }): string {
   const file = join(folder, `${name}.ts`);
@@ -24,7 +30,7 @@ function scenarioFile(name: string, { expectation = '', fault = '', lasts = '4s'
     `import { breaker, latency, phase, scenario, slow, steady } from '${words}';
      ${head}
      export default scenario('wrong', { story: 'Something is wrong.', mall: {}, shoppers: { browse: 1, view: 0, checkout: 1 }, timeline: [
-       phase('only', { lasts: '${lasts}', load: steady('10/s'), faults: [${fault}], expect: [${expectation}] }),
+       phase('only', { lasts: '${lasts}', load: steady('50/s'), faults: [${fault}], expect: [${expectation || "latency('browse').p50.below('1s')"}] }),
      ] });`,
   );
   return file;
@@ -52,7 +58,7 @@ test.each<[string, () => string[], string]>([
   ['an unknown scenario', () => ['run', 'flash-sail'], "There is no scenario 'flash-sail'; there are: flash-sale"],
   ['a scenario file that is not there', () => ['run', 'nowhere.ts'], "There is no scenario file 'nowhere.ts'"],
   ['an unknown command', () => ['launch'], "There is no command 'launch'; there are run, plan and report"],
-  ['an unknown flag', () => ['run', 'flash-sale', '--fast'], "Unknown option '--fast'; see node cli.ts help"],
+  ['an unknown flag', () => ['run', 'flash-sale', '--fast'], "Unknown option '--fast'; see npm run scenario -- --help"],
   [
     'a mechanism that is none',
     () => ['run', 'flash-sale', '--without', 'brakes'],
@@ -60,6 +66,14 @@ test.each<[string, () => string[], string]>([
   ],
   ['a seed that is no number', () => ['run', 'flash-sale', '--seed', 'x'], "Expected --seed to be a whole number from 0, got 'x'"],
   ['a capacity of nothing', () => ['run', 'flash-sale', '--capacity', '0'], "Expected --capacity to be a number above 0, got '0'"],
+  ['two scenarios', () => ['run', 'flash-sale', 'flash-sale'], "Expected one scenario, got 'flash-sale flash-sale'"],
+  [
+    'runs where nothing can be written',
+    () => ['run', 'flash-sale', '--runs', '/proc/runs'],
+    "Cannot write a run's logs and report to '/proc/runs'",
+  ],
+  ['a record that is none', () => ['report', recordFile('null')], 'is a record of version undefined'],
+  ['a record that is no JSON', () => ['report', recordFile('{')], 'is not a run record'],
   ['a folder without a record', () => ['report', folder], "Expected a run's folder or its record.json"],
   ['a wrong edge', () => ['run', scenarioFile('edge', { expectation: "breaker('user->payment').stays('closed')" })], "got 'user->payment'"],
   [
@@ -73,7 +87,7 @@ test.each<[string, () => string[], string]>([
   [
     'a percentile too fine for its phase',
     () => ['run', scenarioFile('fine', { expectation: "latency('browse').p99.below('1s')" })],
-    'needs 1000 browse requests, the load is sure to give only 21',
+    'needs 1000 browse requests, the load is sure to give only 157',
   ],
   ['a file with a syntax error', () => ['run', scenarioFile('syntax', { head: 'const = 1;' })], 'syntax.ts: '],
   ['a file that exports no scenario', () => ['run', join(root, 'core/units.ts')], 'expected its default export to be scenario('],
@@ -84,9 +98,9 @@ test.each<[string, () => string[], string]>([
   expect(output).not.toMatch(/\n\s+at /);
 });
 
-test('options that npm would keep for itself are explained', async () => {
-  const cli = startCli(['run', 'flash-sale', 'breaker'], { npm_config_without: 'true' });
+test.each(['without', 'seed', 'capacity'])('--%s that npm kept for itself is explained', async (option) => {
+  const cli = startCli(['run', 'flash-sale'], { [`npm_config_${option}`]: 'true' });
   expect(await cli.exited).toBe(3);
-  expect(cli.output()).toContain('npm run scenario -- flash-sale --without breaker');
+  expect(cli.output().trim()).toBe(`npm took --${option} for itself; put two dashes first: npm run scenario -- flash-sale --${option} …`);
   cli.clean();
 });

@@ -38,7 +38,7 @@ export function sampleRecord({ seed = 7 }: { seed?: number } = {}): RunRecord {
     },
     outcome: 'missed',
     why: '1 of 14 expectations was missed: the p95 of checkout in after was 1.7 times that of before, above 1.5.',
-    capacity: { shoppersPerSecond: 148, requestsPerSecond: 251.6, connections: 32, measuredMs: 5_000 },
+    capacity: { shoppersPerSecond: 148, requestsPerSecond: 251.6, connections: 32, takenPerSecond: 148, measuredMs: 5_000 },
     mall: { replicas: { gateway: 2, user: 1, product: 1, inventory: 3, orders: 1, payment: 1 } },
     phases: [
       { name: 'before', fromMs: 0, untilMs: 30_000, load: '0.4x', shoppersPerSecondFrom: 59.2, shoppersPerSecondTo: 59.2 },
@@ -105,6 +105,8 @@ export function sampleRecord({ seed = 7 }: { seed?: number } = {}): RunRecord {
       { service: 'product', points: eachSecond(() => ({ judged: 90, shed: 0 })) },
     ],
     generator: sampleGenerator(timeline),
+    leftOut: { traces: 0, spans: 0, checkouts: 0 },
+    deaths: [],
     spans: sampleSpans(random),
     traces: sampleTraces(random),
   };
@@ -169,7 +171,18 @@ function eachSecond<Point>(pointAt: (second: number) => Point): ({ atMs: number 
 function sampleGenerator(timeline: RunRecord['timeline']): RunRecord['generator'] {
   const planned = timeline.reduce((sum, point) => sum + point.planned, 0);
   const dropped = timeline.reduce((sum, point) => sum + (point.outcomes.dropped ?? 0), 0);
-  return { planned, sent: planned - dropped, dropped, lagMsP50: 0.31, lagMsP99: 4.82, lagMsMax: 23.7, peakInFlight: 412 };
+  return {
+    planned,
+    sent: planned - dropped,
+    dropped,
+    lagMsP50: 0.31,
+    lagMsP99: 4.82,
+    lagMsMax: 23.7,
+    peakInFlight: 412,
+    cpuMs: 6_120,
+    loopUtilization: 0.083,
+    priorityRaised: true,
+  };
 }
 
 function sampleSpans(random: Random): RunRecord['spans'] {

@@ -3,13 +3,13 @@ import { breaker, errors, latency, orders, phase, scenario, slow, steady, stock,
 /** The whole chain in a few seconds, at a rate that any machine can do. */
 export default scenario('short story', {
   story: 'A few shoppers come while one wire is a little slow.',
-  mall: { stock: { 'sku-1': 20 } },
-  shoppers: { browse: 1, view: 1, checkout: 3, wanted: { product: 'sku-1', share: 0.5 } },
+  mall: { stock: { 'sku-1': 30 } },
+  shoppers: { browse: 1, view: 1, checkout: 3, wanted: { product: 'sku-1', share: 0.3 } },
   timeline: [
-    phase('calm', { lasts: '4s', load: steady('20/s'), expect: [errors('browse').below('20%'), latency('browse').p50.below('1s')] }),
+    phase('calm', { lasts: '4s', load: steady('30/s'), expect: [errors('browse').below('20%'), latency('browse').p50.below('1s')] }),
     phase('slow', {
       lasts: '4s',
-      load: steady('20/s'),
+      load: steady('30/s'),
       faults: [slow('orders->inventory', { by: '150ms' })],
       expect: [latency('checkout').p50.below('2s'), breaker('orders->payment').stays('closed')],
     }),

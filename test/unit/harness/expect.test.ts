@@ -23,7 +23,11 @@ function seen(facts: {
   dropped?: number;
   calls?: Partial<Calls>;
   refusedBefore?: number;
+  counted?: number;
   shedding?: SheddingPoint[];
+  silent?: string[];
+  deaths?: { instance: string; how: string }[];
+  repeated?: { count: number; different: number };
   bySpan?: [number, number][];
   byCounter?: [number, number][];
   looked?: number;
@@ -47,7 +51,13 @@ function seen(facts: {
       ...facts.calls,
       refused: (facts.calls?.refused ?? 0) + (within?.fromMs === 0 ? (facts.refusedBefore ?? 0) : 0),
     }),
-    shedding: (_service, within = window) => (facts.shedding ?? []).filter(({ atMs }) => atMs >= within.fromMs && atMs < within.untilMs),
+    countedRefusals: () => facts.counted,
+    shedding: (_service, within = window) => ({
+      points: (facts.shedding ?? []).filter(({ atMs }) => atMs >= within.fromMs && atMs < within.untilMs),
+      silent: facts.silent ?? [],
+    }),
+    deaths: () => facts.deaths ?? [],
+    repeated: () => facts.repeated ?? { count: 0, different: 0 },
     picks: () => ({ bySpan: new Map(facts.bySpan), byCounter: new Map(facts.byCounter) }),
     traces: () => ({
       looked: facts.looked ?? 0,
@@ -127,6 +137,19 @@ test('a breaker opens with its first refusal, in time or too late', () => {
   expect(claim.judge(seen({})).outcome).toBe('unknown');
 });
 
+test('a breaker whose refusals are missing from the spans is unknown, not closed', () => {
+  const stays = breaker('orders->payment').stays('closed');
+  expect(stays.judge(seen({ calls: { count: 10 } })).outcome).toBe('met');
+  expect(stays.judge(seen({ calls: { count: 10 }, counted: 0 })).outcome).toBe('met');
+  expect(stays.judge(seen({ calls: { count: 10 }, counted: 3 }))).toEqual({
+    outcome: 'unknown',
+    observed: 'spans show no refusal, the breaker itself counted 3',
+  });
+  expect(stays.judge(seen({ calls: { count: 10 }, lost: [{ instance: 'orders.1', lost: 5 }] })).outcome).toBe('unknown');
+  expect(stays.judge(seen({ calls: { count: 10 }, lost: [{ instance: 'user.1', lost: 5 }] })).outcome).toBe('met');
+  expect(stays.judge(seen({ calls: { count: 4 } })).outcome).toBe('unknown');
+});
+
 test('a breaker closes when it once refused and then lets calls through', () => {
   const claim = breaker('orders->payment').closes({ within: '5s' });
   expect(claim.judge(seen({ calls: { count: 10 }, refusedBefore: 3 })).outcome).toBe('met');
@@ -148,6 +171,27 @@ test('shedding is a share of what was judged, and stops when nothing is shed any
   expect(stops.judge(seen({ shedding: [point(14_000, 10), point(16_000, 0)] })).outcome).toBe('met');
   expect(stops.judge(seen({ shedding: [point(14_000, 10), point(16_000, 1)] })).outcome).toBe('missed');
   expect(stops.judge(seen({ shedding: [point(14_000, 0), point(16_000, 0)] })).outcome).toBe('unknown');
+});
+
+test('a replica of which nothing is known makes shedding unknown', () => {
+  const points = [{ atMs: 16_000, judged: 100, shed: 10 }];
+  expect(
+    shedding('gateway')
+      .between('5%', '60%')
+      .judge(seen({ shedding: points, silent: ['gateway.2'] })),
+  ).toEqual({
+    outcome: 'unknown',
+    observed: 'nothing is known of gateway.2',
+  });
+});
+
+test('sheds that are spread over a gap between scrapes are added up before they are rounded', () => {
+  const points = Array.from({ length: 8 }, (_, second) => ({ atMs: 16_000 + second * 1_000, judged: 100, shed: 0.375 }));
+  expect(
+    shedding('gateway')
+      .stops({ within: '5s' })
+      .judge(seen({ shedding: points })).outcome,
+  ).toBe('missed');
 });
 
 test('shedding of no share at all is missed even where 0% is allowed', () => {
@@ -203,6 +247,26 @@ test('a replica is avoided when spans and pick counter both say so', () => {
   expect(judged([], [[1, 1]])).toBe('unknown');
 });
 
+test('a replica that died, or was hardly picked at all, was not avoided', () => {
+  const claim = balance('orders->inventory').avoids(2, { below: '15%' });
+  const both = (counts: [number, number][]) => ({ bySpan: counts, byCounter: counts });
+  const deaths = [{ instance: 'inventory.2', how: 'exit 1' }];
+  const rest: [number, number][] = [
+    [1, 450],
+    [2, 10],
+  ];
+  expect(claim.judge(seen(both(rest))).outcome).toBe('met');
+  expect(claim.judge(seen({ ...both(rest), deaths })).observed).toMatch(/^inventory.2 died \(exit 1\)/);
+  expect(claim.judge(seen(both([[1, 450]]))).outcome).toBe('unknown');
+  expect(claim.judge(seen(both([[1, 5]]))).outcome).toBe('unknown');
+});
+
+test('spans that were lost on the way make a trace that strayed unknown', () => {
+  const claim = traces('checkout').passThrough('gateway', 'orders');
+  expect(claim.judge(seen({ looked: 100, whole: 99 })).outcome).toBe('missed');
+  expect(claim.judge(seen({ looked: 100, whole: 99, lost: [{ instance: 'orders.1', lost: 5 }] })).outcome).toBe('unknown');
+});
+
 test('traces are complete or not, and unknown when the spans were lost on the way', () => {
   const claim = traces('checkout').complete('99%');
   expect(claim.judge(seen({ looked: 100, whole: 99 })).outcome).toBe('met');
@@ -231,6 +295,28 @@ test.each<[string, Partial<Audit>, () => { judge: (facts: Observations) => { out
   expect(expectation().judge(seen({ audit })).outcome).toBe('met');
   expect(expectation().judge(seen({ audit: { ...audit, ...wrong } })).outcome).toBe('missed');
   expect(expectation().judge(seen({ audit: undefined })).outcome).toBe('unknown');
+});
+
+test('a repeated checkout that made another order is missed', () => {
+  expect(orders.chargedOnce().judge(seen({ audit, repeated: { count: 9, different: 0 } })).outcome).toBe('met');
+  expect(orders.chargedOnce().judge(seen({ audit, repeated: { count: 9, different: 1 } })).outcome).toBe('missed');
+});
+
+test('books without an order are unknown, not good', () => {
+  const empty: Audit = {
+    ...audit,
+    products: [{ product: 'sku-1', seeded: 5, available: 5, reserved: 0, paid: 0 }],
+    acknowledged: 0,
+    paidOrders: 0,
+  };
+  for (const expectation of [stock.neverOversold, orders.neverLost, orders.chargedOnce, orders.settled]) {
+    expect(expectation().judge(seen({ audit: empty })).outcome).toBe('unknown');
+  }
+});
+
+test('limits that nothing could meet are refused', () => {
+  expect(() => errors('checkout').below('0%')).toThrow('cannot fail');
+  expect(() => shedding('gateway').between('90%', '2%')).toThrow("got between('90%', '2%')");
 });
 
 test('names that the mall does not have are refused when a scenario is read', () => {

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { phase, steady } from '../../../harness/index.ts';
 import { conclude, type JudgedExpectation } from '../../../harness/judge.ts';
 
 const verdict = (outcome: JudgedExpectation['outcome']): JudgedExpectation => ({
@@ -18,9 +17,12 @@ test.each([
 });
 
 test('a run that stopped at its precondition is unknown, even where something was missed', () => {
-  const calm = { phase: phase('calm', { lasts: '10s', load: steady('1/s'), expect: [] }), fromMs: 0, lastsMs: 10_000 };
-  expect(conclude({ verdicts: [verdict('missed')], stoppedAt: calm })).toEqual({
+  expect(conclude({ verdicts: [verdict('missed')], stoppedBy: [verdict('met'), verdict('missed')] })).toEqual({
     outcome: 'unknown',
     why: "The run stopped after 'calm', its precondition: it is missed - so",
   });
+});
+
+test('a run that expected nothing proves nothing', () => {
+  expect(conclude({ verdicts: [] })).toEqual({ outcome: 'unknown', why: 'Nothing was expected' });
 });

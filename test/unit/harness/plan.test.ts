@@ -1,13 +1,20 @@
 import { expect, test } from 'vitest';
-import { breaker, latency, phase, ramp, type scenario as Scenario, scenario, slow, steady } from '../../../harness/index.ts';
+import { breaker, latency, phase, ramp, type scenario as Scenario, scenario, slow, steady, stock } from '../../../harness/index.ts';
 import { requestsPerShopper } from '../../../harness/load.ts';
-import { describePlan, planRun } from '../../../harness/plan.ts';
+import { checkPercentiles, describePlan, planRun } from '../../../harness/plan.ts';
 import flashSale from '../../../scenarios/flash-sale.ts';
 
 type Rest = Parameters<typeof Scenario>[1];
 const calm = phase('calm', { lasts: '10s', load: steady('200/s'), expect: [] });
 const told = (rest: Partial<Rest>) =>
-  scenario('a test', { story: 'Nothing happens.', mall: {}, shoppers: { browse: 1, view: 0, checkout: 1 }, timeline: [calm], ...rest });
+  scenario('a test', {
+    story: 'Nothing happens.',
+    mall: {},
+    shoppers: { browse: 1, view: 0, checkout: 1 },
+    timeline: [calm],
+    always: [stock.neverOversold()],
+    ...rest,
+  });
 
 test('the flash sale is a valid plan', () => {
   const plan = planRun(flashSale);
@@ -61,7 +68,7 @@ test.each<[string, Partial<Rest>, string]>([
   [
     'a claim longer than its phase',
     { timeline: [{ ...calm, expect: [breaker('orders->payment').opens({ within: '11s' })] }] },
-    'does not fit into its 10s',
+    'does not fit into 10 s',
   ],
   [
     'a percentile without its requests',
@@ -76,12 +83,12 @@ test.each<[string, Partial<Rest>, string]>([
   [
     'a percentile after the end',
     { timeline: [{ ...calm, expect: [latency('browse').p50.below('1s', { from: '10s' })] }] },
-    'begins after its 10s are over',
+    'begins after its 10 s are over',
   ],
   [
     'a comparison with no phase',
     { timeline: [{ ...calm, expect: [latency('browse').p50.within(2, 'befor')] }] },
-    'compares with a phase that does not exist; there are calm',
+    'compares with a phase that is not over by then; there are none',
   ],
 ])('%s is refused in one sentence', (_name, rest, sentence) => {
   expect(() => planRun(told(rest))).toThrow(sentence);
@@ -89,4 +96,10 @@ test.each<[string, Partial<Rest>, string]>([
 
 test('a percentile that its phase supports is accepted', () => {
   expect(() => planRun(told({ timeline: [{ ...calm, expect: [latency('checkout').p95.below('1s')] }] }))).not.toThrow();
+});
+
+test('once the capacity is known, a multiple of it must support its percentiles too', () => {
+  const plan = planRun(told({ timeline: [{ ...calm, load: steady('0.5x'), expect: [latency('checkout').p95.below('1s')] }] }));
+  expect(() => checkPercentiles(plan, 200)).not.toThrow();
+  expect(() => checkPercentiles(plan, 50)).toThrow('sure to give only 91, at a capacity of 50 shoppers/s');
 });

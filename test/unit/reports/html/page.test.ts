@@ -59,7 +59,7 @@ test('tells of a run that ended before it began', () => {
     shedding: [],
     spans: [],
     traces: [],
-    generator: { planned: 0, sent: 0, dropped: 0, lagMsP50: 0, lagMsP99: 0, lagMsMax: 0, peakInFlight: 0 },
+    generator: { ...record.generator, planned: 0, sent: 0, dropped: 0, lagMsP50: 0, lagMsP99: 0, lagMsMax: 0, peakInFlight: 0 },
   };
   expect(visibleOf(renderHtml(empty)).match(noNumber)).toBeNull();
 });
