@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { Registry } from 'prom-client';
+import { splitAddress } from '../core/address.ts';
 import { messageOf } from '../core/errors.ts';
 
 /** What `/metrics`, `/health` and `/ready` are answered from. A `Runtime` is one. */
@@ -7,10 +8,10 @@ export type Watched = {
   readonly metrics: { readonly registry: Registry };
   readonly checks: ReadonlyMap<string, () => Promise<void>>;
 };
-export type AdminAnswer = { status: number; contentType: string; body: string };
+type AdminAnswer = { status: number; contentType: string; body: string };
 
 export const adminPaths = ['/metrics', '/health', '/ready'] as const;
-export type AdminPath = (typeof adminPaths)[number];
+type AdminPath = (typeof adminPaths)[number];
 const isAdminPath = (path: string | undefined): path is AdminPath => (adminPaths as readonly (string | undefined)[]).includes(path);
 
 const probeMs = 1_000;
@@ -45,10 +46,10 @@ export async function serveAdmin(watched: Watched, listen: string): Promise<() =
       (error) => response.writeHead(500).end(messageOf(error)),
     );
   });
-  const [host, port] = listen.split(':');
+  const { host, port } = splitAddress(listen);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(Number(port), host, resolve);
+    server.listen(port, host, resolve);
   });
   return () =>
     new Promise<void>((resolve) => {

@@ -1,3 +1,4 @@
+import { isAddress } from '../core/address.ts';
 import { isService, type Service } from './topology.ts';
 
 /** Mechanisms that a run can switch off in the whole mall, to see what they were good for. */
@@ -36,21 +37,23 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): ServiceConfig 
   const text = env.MALL_CONFIG;
   if (text === undefined)
     throw new TypeError('Expected the environment variable MALL_CONFIG to hold the configuration as JSON, got nothing');
-  const fields = JSON.parse(text) as Record<string, unknown>;
+  const fields = fieldsOf(text);
   const wrong = (field: string, expected: string) =>
     new TypeError(`Expected '${field}' of MALL_CONFIG to be ${expected}, got ${JSON.stringify(fields[field])}`);
 
   if (typeof fields.service !== 'string' || !isService(fields.service)) throw wrong('service', 'the name of a service');
   if (!Number.isInteger(fields.replica) || Number(fields.replica) < 1) throw wrong('replica', 'a whole number from 1');
   for (const field of ['listen', 'admin', 'etcd', 'mysql', 'redis', 'otlp']) {
-    if (typeof fields[field] !== 'string' || !/^[^:\s]+:\d{1,5}$/.test(fields[field]))
-      throw wrong(field, "an address such as '127.0.0.1:3306'");
+    if (!isAddress(fields[field])) throw wrong(field, "an address such as '127.0.0.1:3306'");
   }
   for (const field of ['mysqlUser', 'mysqlPassword']) if (typeof fields[field] !== 'string') throw wrong(field, 'text');
   if (typeof fields.namespace !== 'string' || !/^[a-z][a-z0-9_]{0,30}$/.test(fields.namespace)) {
     throw wrong('namespace', 'up to 31 lower-case letters, digits and underscores');
   }
-  if (typeof fields.addresses !== 'object' || fields.addresses === null) throw wrong('addresses', 'an object of addresses');
+  const { addresses } = fields;
+  if (!isObject(addresses) || ![...Object.keys(addresses), ...Object.values(addresses)].every(isAddress)) {
+    throw wrong('addresses', 'an object of addresses');
+  }
   if (typeof fields.epochOffsetNs !== 'string' || !/^-?\d+$/.test(fields.epochOffsetNs))
     throw wrong('epochOffsetNs', 'nanoseconds as text');
   if (typeof fields.jwtSecret !== 'string' || fields.jwtSecret.length < 8) throw wrong('jwtSecret', 'at least 8 characters');
@@ -59,3 +62,17 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): ServiceConfig 
   }
   return fields as ServiceConfig;
 }
+
+function fieldsOf(text: string): Record<string, unknown> {
+  const wrong = (cause?: unknown) => new TypeError(`Expected MALL_CONFIG to hold an object as JSON, got ${text.slice(0, 100)}`, { cause });
+  let fields: unknown;
+  try {
+    fields = JSON.parse(text);
+  } catch (cause) {
+    throw wrong(cause);
+  }
+  if (!isObject(fields)) throw wrong();
+  return fields;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -126,8 +126,13 @@ const nameByCode = new Map(Object.entries(failures).map(([name, { code }]) => [c
  * Whether a callee has thought about the request and said no in the words of the business, such as 'paymentTimeout'. Then the callee works,
  * whatever its status says: the breaker that has to open is the one between the callee and what failed it.
  */
-export const isConsidered = (thrown: unknown): boolean => thrown instanceof MallError && thrown.code >= firstBusinessCode;
-const firstBusinessCode = 2_000;
+export const isConsidered = (thrown: unknown): boolean => thrown instanceof MallError && isBusinessCode(thrown.code);
+/** Whether the envelope's code is one of the business, not of the machinery: false for NaN. */
+export const isBusinessCode = (code: number): boolean => code >= 2_000;
+
+/** Whether somebody turned the call away by design, to protect himself or others. A call whose time was used up had its chance. */
+export const isTurnedAway = (thrown: unknown): boolean =>
+  thrown instanceof MallError && thrown.refusedBy !== undefined && thrown.refusedBy !== 'deadline';
 
 /** What any thrown value is over HTTP. What is not a `MallError` is a mistake of ours: 500. */
 export const httpStatusOf = (thrown: unknown): number => (thrown instanceof MallError ? thrown.httpStatus : 500);

@@ -1,7 +1,8 @@
 import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import { UsageError } from '../core/errors.ts';
+import { collectDefaultMetrics } from 'prom-client';
 import type { Random } from '../core/random.ts';
+import { requireNode } from '../core/runtime.ts';
 import { type RunClock, runClock } from '../core/time.ts';
 import { serveAdmin } from './admin.ts';
 import type { ServiceConfig } from './config.ts';
@@ -11,6 +12,7 @@ import { registerP2c } from './rpc/balancer.ts';
 import { connectEtcd } from './rpc/etcd.ts';
 import { publish, type Registration } from './rpc/registration.ts';
 import { registerEtcdResolver } from './rpc/resolver.ts';
+import { createStops } from './stops.ts';
 import { createLog } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { otlpExporter, startTracing } from './telemetry/tracing.ts';
@@ -59,6 +61,7 @@ export async function startRuntime(config: ServiceConfig): Promise<Runtime> {
   const clock = runClock(BigInt(config.epochOffsetNs));
   const log = createLog({ service: config.service, instance, clock });
   const metrics = createMetrics();
+  collectDefaultMetrics({ register: metrics.registry, eventLoopMonitoringPrecision: eventLoopPrecisionMs });
   const stops = stopsAtSignal(log);
 
   const tracing = startTracing({ service: config.service, instance, metrics, exporter: otlpExporter(config.otlp) });
@@ -89,14 +92,8 @@ export async function startRuntime(config: ServiceConfig): Promise<Runtime> {
 }
 
 const flushMs = 2_000;
-
-/** Everything the mall needs came with 24.11 at the latest; older versions fail in ways that explain nothing. */
-export function requireNode(version: string = process.versions.node): void {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major > 24 || (major === 24 && minor >= 11)) return;
-  process.stderr.write(`${new UsageError(`Expected Node 24.11 or newer, got ${version}`).message}\n`);
-  process.exit(3);
-}
+/** Every so often the process wakes up to see how late it is. The measure includes it: an idle loop is said to lag by this much. */
+const eventLoopPrecisionMs = 20;
 
 function discoverByEtcd({
   config,
@@ -117,21 +114,35 @@ function discoverByEtcd({
     policy: config.without.includes('p2c') ? 'round_robin_counted' : 'p2c_ewma',
     random: Math.random,
     onEvent(event) {
-      if (event.kind === 'stale') log.warn({ callee: event.service, err: event.cause }, 'etcd cannot be read; known addresses stay in use');
-      else log.info({ callee: event.service, replicas: event.peers.map((peer) => peer.instance) }, 'The replicas of a service changed');
+      switch (event.kind) {
+        case 'stale':
+          return log.warn({ callee: event.service, err: event.cause }, 'etcd cannot be read; known addresses stay in use');
+        case 'malformed':
+          return log.warn(
+            { callee: event.service, value: event.value },
+            `What etcd holds for ${event.instance} is no address; it is passed over`,
+          );
+        case 'endpoints':
+          return log.info(
+            { callee: event.service, replicas: event.peers.map((peer) => peer.instance) },
+            'The replicas of a service changed',
+          );
+        default:
+          return event satisfies never;
+      }
     },
   });
   const balancing = registerP2c({
     clockNs: monotonicNs,
     random: Math.random,
     peer: directory.peer,
-    onPick: ({ target, instance }) => metrics.p2cPicks.labels(target, instance).inc(),
+    onPick: ({ target, address }) => metrics.p2cPicks.labels(target, address).inc(),
   });
   metrics.levels.p2cLoads = balancing.loads;
 
   return {
     targetOf: (callee) => `etcd:///${callee}`,
-    instanceAt: directory.peerInstance,
+    instanceAt: (dialled) => directory.peer(dialled)?.instance,
     publish: (address) =>
       publish({
         etcd,
@@ -147,25 +158,15 @@ function discoverByEtcd({
   };
 }
 
-/** Runs what was registered, in reverse, and ends the process. A stop that hangs or fails does not keep the others from running. */
-function stopsAtSignal(log: Logger): { onStop: Runtime['onStop'] } {
-  const stops: { name: string; stop: () => Promise<void> }[] = [];
-  let isStopping = false;
-
-  async function stopAll() {
-    if (isStopping) return;
-    isStopping = true;
-    setTimeout(() => process.exit(0), patienceMs).unref();
-    for (const { name, stop } of stops.reverse()) await stop().catch((err) => log.warn({ err }, `Stopping '${name}' failed`));
-    process.exit(0);
-  }
-  process.on('SIGTERM', stopAll);
-  process.on('SIGINT', stopAll);
+/** Ends the process at a signal, after what was registered has been run, and at an error that nobody caught. */
+function stopsAtSignal(log: Logger): Pick<Runtime, 'onStop'> {
+  const { onStop, stopAll } = createStops(log);
+  const end = () => stopAll().then(() => process.exit(0));
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
   process.on('uncaughtException', (err) => {
     log.fatal({ err }, 'An error that nobody caught');
     process.exit(1);
   });
-  return { onStop: (name, stop) => void stops.push({ name, stop }) };
+  return { onStop };
 }
-
-const patienceMs = 6_000;

@@ -1,9 +1,9 @@
 import '@fastify/jwt';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { messageOf } from '../../core/errors.ts';
 import { adminAnswer, adminPaths, type Watched } from '../admin.ts';
 import { MallError } from '../errors.ts';
-import type { RouteHandler } from '../rpc/chain.ts';
+import type { Govern } from '../rpc/chain.ts';
 
 /** What a token says: whose it is, and nothing else. */
 export type Token = { user_id: number };
@@ -14,7 +14,7 @@ declare module '@fastify/jwt' {
   }
 }
 
-export type Govern = (route: string, handler: RouteHandler) => (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+export type { Govern } from '../rpc/chain.ts';
 
 /** The user whose valid token came with the request. Throws `tokenExpired` or `tokenFailed`. */
 export async function userIdOf(request: FastifyRequest): Promise<number> {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import jwt from '@fastify/jwt';
 import fastify from 'fastify';
+import { splitAddress } from '../../core/address.ts';
 import { readConfig } from '../config.ts';
-import { httpChain } from '../rpc/chain.ts';
+import { httpChain, unroutedChain } from '../rpc/chain.ts';
 import { rpcClient } from '../rpc/client.ts';
 import { startRuntime } from '../runtime.ts';
 import { addAdminRoutes, addFallbacks } from './hooks.ts';
@@ -10,15 +11,20 @@ import { addRoutes } from './routes.ts';
 
 const runtime = await startRuntime(readConfig());
 const { config } = runtime;
-const govern = httpChain(runtime);
 
-// The runtime writes the log; a body larger than a full basket is a mistake.
-const app = fastify({ logger: false, bodyLimit: 64 * 1_024 });
+const app = fastify({
+  // The runtime writes the log.
+  logger: false,
+  // A body larger than a full basket is a mistake.
+  bodyLimit: 64 * 1_024,
+  // What still arrives on an open connection while the process stops is answered like everything else.
+  return503OnClosing: false,
+});
 await app.register(jwt, { secret: config.jwtSecret });
 addAdminRoutes(app, runtime);
-addFallbacks(app, govern);
+addFallbacks(app, unroutedChain(runtime));
 addRoutes(app, {
-  govern,
+  govern: httpChain(runtime),
   services: {
     user: rpcClient(runtime, 'user', { timeoutMs: 1_000 }),
     product: rpcClient(runtime, 'product', { timeoutMs: 1_000 }),
@@ -27,6 +33,10 @@ addRoutes(app, {
   newKey: randomUUID,
 });
 
-const [host = '', port = ''] = config.listen.split(':');
-await app.listen({ host, port: Number(port) });
-runtime.onStop('http', () => app.close());
+await app.listen(splitAddress(config.listen));
+runtime.onStop('http', async () => {
+  // A shopper who is answered while the process stops would keep the connection, and with it the process, for over a minute.
+  const farewell = setInterval(() => app.server.closeIdleConnections(), 50);
+  await app.close();
+  clearInterval(farewell);
+});

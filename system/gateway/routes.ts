@@ -47,10 +47,12 @@ export function addRoutes(
     const key = headers['idempotency-key'];
     const lines = (body as schemas.Checkout).items.map(({ product_id, quantity }) => ({ productId: product_id, quantity }));
     const order = await orders.create({ userId, idempotencyKey: typeof key === 'string' ? key : newKey(), lines });
-    // Only a repeated checkout can meet an order that was given up.
-    if (order.status === 'CANCELLING' || order.status === 'CANCELLED')
+    // PAID and PENDING are a yes. Only a repeated checkout can meet the others.
+    if (order.status === 'CREATED')
+      throw new MallError('orderStatus', `Order '${order.id}' is still being made: ask again with the same idempotency key`);
+    if (order.status !== 'PAID' && order.status !== 'PENDING')
       throw new MallError('orderStatus', `Order '${order.id}' was cancelled: order again with a new idempotency key`);
-    if (order.status !== 'PAID') reply.code(202);
+    if (order.status === 'PENDING') reply.code(202);
     return orderView(order);
   });
 

@@ -14,7 +14,7 @@ export type Info = { name: string };
 export const userParams = { params: object({ userId: id() }) };
 export type UserParams = { userId: number };
 
-export const catalogueQuery = { querystring: object({ page: whole(1, 1_000_000, 1), page_size: whole(1, 100, 20) }) };
+export const catalogueQuery = { querystring: object({ page: whole(1, 10_000, 1), page_size: whole(1, 100, 20) }) };
 export type CatalogueQuery = { page: number; page_size: number };
 
 export const productParams = { params: object({ id: productId() }) };

@@ -11,13 +11,12 @@ export type Node = {
   inflight: number;
   /** Moving average of 1000 per success and 0 per failure. It never enters the load; it only makes `pick` draw again. */
   success: number;
-  requests: number;
   lastDoneNs: number;
   lastPickedNs: number;
 };
 
 export function createNode(): Node {
-  return { lagNs: 0, inflight: 0, success: initialSuccess, requests: 0, lastDoneNs: never, lastPickedNs: never };
+  return { lagNs: 0, inflight: 0, success: initialSuccess, lastDoneNs: never, lastPickedNs: never };
 }
 
 /**
@@ -29,7 +28,6 @@ export function pick<N extends Node>(nodes: readonly N[], { nowNs, random }: { n
   if (picked === undefined) return undefined;
   picked.lastPickedNs = nowNs;
   picked.inflight += 1;
-  picked.requests += 1;
   return picked;
 }
 

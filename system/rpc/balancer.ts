@@ -1,18 +1,21 @@
 import { connectivityState, experimental } from '@grpc/grpc-js';
 import type { Random } from '../../core/random.ts';
 import type { ClockNs } from '../governance/clock.ts';
-import { isFailureCode } from '../governance/failures.ts';
 import { createNode, finish, loadOf, type Node, pick } from '../governance/p2c.ts';
 import type { BalancingPolicy, Peer } from './resolver.ts';
+import { isFailureStatus } from './status.ts';
 
 /** A replica that calls may go to: `target` is its service (`inventory`), `address` its true address, as registered in etcd. */
 export type Choice = { target: string; address: string; instance: string };
 
-/** `load` is what p2c weighs: it grows with the square root of the latency and with the calls in flight. */
-export type Load = Choice & { load: number; inflight: number };
+/**
+ * `load` is what p2c weighs: it grows with the square root of the latency and with the calls in flight. `success` is the moving average
+ * (1000 at most) below which p2c would rather draw again.
+ */
+type Load = Choice & { load: number; inflight: number; success: number };
 
-export type Balancing = {
-  /** The load of every replica that calls may go to at present, for the gauge `mall_p2c_load`. */
+type Balancing = {
+  /** How every replica that calls may go to at present is doing, for the gauge `mall_p2c_load`. */
   loads(): Load[];
 };
 
@@ -178,7 +181,7 @@ export function registerP2c({
             inner.onCallStarted?.();
           },
           onCallEnded(code, details, metadata) {
-            finish(replica, { startedNs, nowNs: clockNs(), ok: !isFailureCode(code) });
+            finish(replica, { startedNs, nowNs: clockNs(), ok: !isFailureStatus(code, metadata) });
             inner.onCallEnded?.(code, details, metadata);
           },
         };
@@ -191,7 +194,7 @@ export function registerP2c({
   return {
     loads: () =>
       [...balancers].flatMap((balancer) =>
-        balancer.ready().map((node) => ({ ...node.choice, load: loadOf(node), inflight: node.inflight })),
+        balancer.ready().map((node) => ({ ...node.choice, load: loadOf(node), inflight: node.inflight, success: node.success })),
       ),
   };
 }

@@ -1,6 +1,6 @@
 import { propagation, ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { grpcStatusOf, httpStatusOf, isConsidered } from '../errors.ts';
+import { grpcStatusOf, httpStatusOf, isConsidered, isTurnedAway } from '../errors.ts';
 import { isFailureCode } from '../governance/failures.ts';
 import type { Shedder } from '../governance/shedder.ts';
 import type { Runtime } from '../runtime.ts';
@@ -27,17 +27,16 @@ export type HttpCall = Call & { readonly reply: FastifyReply };
 /** What the gateway does for a route; its answer is the `data` of the envelope. It may set a status other than 200: `reply.code(202)`. */
 export type RouteHandler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
 type FastifyHandler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+/** Puts a chain around a handler; the name is the route's: `POST /api/v1/orders`. */
+export type Govern = (name: string, handler: RouteHandler) => FastifyHandler;
 
 export function httpLayers(runtime: Runtime, { route, shedder }: { route: string; shedder: Shedder }): Interceptor<HttpCall>[] {
   const [method = '', path = ''] = route.split(' ');
-  const hasFailed = (thrown: unknown) => httpStatusOf(thrown) >= 500 && !isConsidered(thrown);
+  // Unlike go-zero's, what was turned away by design, here or further in, is no failure of the route: else one open breaker would open
+  // those in front of it, and a service that sheds what it cannot bear would get nothing at all.
+  const hasFailed = (thrown: unknown) => httpStatusOf(thrown) >= 500 && !isConsidered(thrown) && !isTurnedAway(thrown);
   return [
-    trace<HttpCall>(runtime, {
-      name: route,
-      kind: SpanKind.SERVER,
-      attributes: { [attributes.httpMethod]: method, [attributes.httpRoute]: path },
-      conclude: concludeHttp,
-    }),
+    httpTrace(runtime, route),
     metrics<HttpCall>(runtime, observeHttp(runtime.metrics.httpServer, { method, path })),
     ...unlessWithoutBreaker(runtime, () =>
       breaker<HttpCall>(runtime, { guard: observedBreaker(runtime, { name: route, kind: 'http' }), hasFailed }),
@@ -47,6 +46,11 @@ export function httpLayers(runtime: Runtime, { route, shedder }: { route: string
     deadline<HttpCall>(runtime, { budgetMs: 3_000 }),
     recover<HttpCall>(runtime, { name: route }),
   ];
+}
+
+/** For requests that reach no route. As in go-zero they are not measured, and say nothing about how the routes are doing. */
+export function unroutedLayers(runtime: Runtime, { name }: { name: string }): Interceptor<HttpCall>[] {
+  return [httpTrace(runtime, name), recover<HttpCall>(runtime, { name })];
 }
 
 export function serverLayers(
@@ -86,21 +90,36 @@ export function clientLayers(
  * Wraps the gateway's route handlers for fastify; all routes share one shedder.
  * `const govern = httpChain(runtime); app.post('/api/v1/orders', govern('POST /api/v1/orders', createOrder))`
  */
-export function httpChain(runtime: Runtime): (route: string, handler: RouteHandler) => FastifyHandler {
+export function httpChain(runtime: Runtime): Govern {
   const shedder = observedShedder(runtime, { kind: 'api' });
-  return function govern(route, handler) {
-    const answer = compose<HttpCall>(httpLayers(runtime, { route, shedder }), (call) =>
-      handler(call.request as FastifyRequest, call.reply),
-    );
-    return async function governed(request, reply) {
-      const call: HttpCall = { request, reply, context: propagation.extract(ROOT_CONTEXT, request.headers) };
-      try {
-        return succeeded(reply, await answer(call), call.span);
-      } catch (error) {
-        return failed(reply, error, call.span);
-      }
-    };
+  return (route, handler) => enveloped(httpLayers(runtime, { route, shedder }), handler);
+}
+
+/** The same for what answers requests that reach no route. */
+export function unroutedChain(runtime: Runtime): Govern {
+  return (name, handler) => enveloped(unroutedLayers(runtime, { name }), handler);
+}
+
+function enveloped(layers: readonly Interceptor<HttpCall>[], handler: RouteHandler): FastifyHandler {
+  const answer = compose<HttpCall>(layers, (call) => handler(call.request as FastifyRequest, call.reply));
+  return async function governed(request, reply) {
+    const call: HttpCall = { request, reply, context: propagation.extract(ROOT_CONTEXT, request.headers) };
+    try {
+      return succeeded(reply, await answer(call), call.span);
+    } catch (error) {
+      return failed(reply, error, call.span);
+    }
   };
+}
+
+function httpTrace(runtime: Runtime, name: string): Interceptor<HttpCall> {
+  const [method = '', path = ''] = name.split(' ');
+  return trace<HttpCall>(runtime, {
+    name,
+    kind: SpanKind.SERVER,
+    attributes: { [attributes.httpMethod]: method, [attributes.httpRoute]: path },
+    conclude: concludeHttp,
+  });
 }
 
 function rpcSpan(path: string, more: object = {}) {

@@ -55,8 +55,9 @@ export function watchReplicas({
         if (signal.aborted) break;
         isStale = false;
         if (known !== undefined && isSame(known, replicas)) continue;
-        known = replicas;
         onReplicas(replicas);
+        // What was not taken is told again.
+        known = replicas;
       } catch (cause) {
         lose(cause);
         hasChanged = true;

@@ -1,17 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Etcd3, Lease } from 'etcd3';
 import { messageOf } from '../../core/errors.ts';
+import { watchReplicas } from './discovery.ts';
 
 export type Registration = {
   /** Takes the replica out of etcd at once. Never rejects: without etcd the lease runs out by itself. */
   withdraw(): Promise<void>;
 };
 
-export type RegistrationEvent = { kind: 'registered' } | { kind: 'lost'; cause: unknown } | { kind: 'withdrawn' };
+export type RegistrationEvent = { kind: 'registered' } | { kind: 'restored' } | { kind: 'lost'; cause: unknown } | { kind: 'withdrawn' };
 
 /**
  * Lets callers find a replica: `<namespace>/<service>/<replica>` → address, for as long as this process keeps its lease alive
- * (governance.md 8.1). A lost lease is replaced, trying every second. Rejects when the first registration fails.
+ * (governance.md 8.1). A lost lease is replaced, trying every second, and a key that others deleted is put back. Rejects when the first
+ * registration fails.
  */
 export async function publish({
   etcd,
@@ -32,6 +34,7 @@ export async function publish({
 }): Promise<Registration> {
   const key = `${namespace}/${service}/${replica}`;
   const withdrawal = new AbortController();
+  let held: Lease | undefined;
 
   async function register(): Promise<Lease> {
     const lease = etcd.lease(ttlSeconds, soon());
@@ -41,13 +44,19 @@ export async function publish({
       lease.release();
       throw cause;
     }
-    lease.once('lost', (cause) => {
-      if (withdrawal.signal.aborted) return;
-      onEvent({ kind: 'lost', cause });
-      current = registerAgain();
-    });
+    held = lease;
+    lease.once('lost', (cause) => replace(lease, cause));
     onEvent({ kind: 'registered' });
     return lease;
+  }
+
+  function replace(lease: Lease, cause: unknown) {
+    // More than one may notice that a lease is lost.
+    if (withdrawal.signal.aborted || lease !== held) return;
+    held = undefined;
+    lease.release();
+    onEvent({ kind: 'lost', cause });
+    current = registerAgain();
   }
 
   async function registerAgain(): Promise<Lease | undefined> {
@@ -60,14 +69,37 @@ export async function publish({
     return undefined;
   }
 
+  /** Harmless when the key is there after all. */
+  async function putBack() {
+    const lease = await current;
+    if (lease === undefined || withdrawal.signal.aborted) return;
+    try {
+      await lease.put(key).value(address).options(soon());
+      onEvent({ kind: 'restored' });
+    } catch (cause) {
+      replace(lease, cause);
+    }
+  }
+
   let current: Promise<Lease | undefined> = register();
   await current.catch((cause) => {
     throw new Error(`Expected etcd to register ${service}.${replica} at ${address}, got: ${messageOf(cause)}`, { cause });
   });
 
+  const watch = watchReplicas({
+    keys: etcd.namespace(`${namespace}/`),
+    service,
+    onReplicas(replicas) {
+      if (!replicas.has(String(replica))) putBack();
+    },
+    // If etcd stays away the lease will tell.
+    onStale() {},
+  });
+
   return {
     async withdraw() {
       withdrawal.abort();
+      watch.stop();
       const lease = await current;
       await lease?.revoke(soon()).catch(() => {});
       onEvent({ kind: 'withdrawn' });

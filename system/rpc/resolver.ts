@@ -1,5 +1,7 @@
 import { experimental } from '@grpc/grpc-js';
+import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import type { Etcd3 } from 'etcd3';
+import { isAddress, splitAddress } from '../../core/address.ts';
 import type { Random } from '../../core/random.ts';
 import { type Replicas, watchReplicas } from './discovery.ts';
 
@@ -12,12 +14,12 @@ export type Peer = { service: string; instance: string; address: string; dialled
 export type Directory = {
   /** Who answers at a dialled address (`host:port`), also for a while after it left etcd. */
   peer(dialled: string): Peer | undefined;
-  /** Its name, such as `inventory.2`: for spans, with the address that grpc-js reports as the peer of a call. */
-  peerInstance(dialled: string): string | undefined;
 };
 
 export type ResolverEvent =
   | { kind: 'endpoints'; service: string; peers: Peer[] }
+  /** Something under the key of a replica that is no address; it is passed over. */
+  | { kind: 'malformed'; service: string; instance: string; value: string }
   /** etcd cannot be read; the last known endpoints stay in use. */
   | { kind: 'stale'; service: string; cause: unknown };
 
@@ -63,12 +65,15 @@ export function registerEtcdResolver({
     /** The watch tells of changes by itself; asked again, this repeats what is known, and never before it has returned. */
     updateResolution() {
       if (this.#watch !== undefined) process.nextTick(() => this.#tell());
-      this.#watch ??= watchReplicas({
-        keys,
-        service: this.#service,
-        onReplicas: (replicas) => this.#update(replicas),
-        onStale: (cause) => onEvent({ kind: 'stale', service: this.#service, cause }),
-      });
+      // It outlives the call that happens to dial first, so it has no part in that call's trace and time.
+      this.#watch ??= context.with(ROOT_CONTEXT, () =>
+        watchReplicas({
+          keys,
+          service: this.#service,
+          onReplicas: (replicas) => this.#update(replicas),
+          onStale: (cause) => onEvent({ kind: 'stale', service: this.#service, cause }),
+        }),
+      );
     }
 
     destroy() {
@@ -78,8 +83,11 @@ export function registerEtcdResolver({
     }
 
     #update(replicas: Replicas) {
-      const peers = [...replicas].map(([replica, address]): Peer => {
-        return { service: this.#service, instance: `${this.#service}.${replica}`, address, dialled: addresses[address] ?? address };
+      const peers = [...replicas].flatMap(([replica, address]): Peer[] => {
+        const instance = `${this.#service}.${replica}`;
+        if (isAddress(address)) return [{ service: this.#service, instance, address, dialled: addresses[address] ?? address }];
+        onEvent({ kind: 'malformed', service: this.#service, instance, value: address });
+        return [];
       });
       // In random order, because of two equal replicas p2c prefers the first: not every caller shall prefer the same one.
       this.#endpoints = shuffled(peers, random).slice(0, mostEndpoints).map(endpointOf);
@@ -102,7 +110,6 @@ function createDirectory(): Directory & { add(peer: Peer): void } {
   const peers = new Map<string, Peer>();
   return {
     peer: (dialled) => peers.get(dialled),
-    peerInstance: (dialled) => peers.get(dialled)?.instance,
     add(peer) {
       peers.delete(peer.dialled);
       peers.set(peer.dialled, peer);
@@ -112,12 +119,7 @@ function createDirectory(): Directory & { add(peer: Peer): void } {
   };
 }
 
-function endpointOf({ instance, dialled }: Peer): experimental.Endpoint {
-  const { host, port } = experimental.splitHostPort(dialled) ?? {};
-  if (host === undefined || port === undefined)
-    throw new TypeError(`Expected the address of ${instance} to be host:port, got '${dialled}'`);
-  return { addresses: [{ host, port }] };
-}
+const endpointOf = ({ dialled }: Peer): experimental.Endpoint => ({ addresses: [splitAddress(dialled)] });
 
 /** Fisher and Yates. */
 function shuffled<T>(items: readonly T[], random: Random): T[] {

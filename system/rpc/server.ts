@@ -26,7 +26,9 @@ export async function serve<S extends RpcService>(runtime: Runtime, service: S, 
   const { config, log } = runtime;
   const contract = loadContract(service);
   const shedder = observedShedder(runtime, { kind: 'rpc' });
-  const health = new HealthImplementation({ '': 'SERVING' });
+  // By gRPC's health protocol '' is the whole server; a prober may also ask for the service by its full name, such as 'orders.Orders'.
+  const healthNames = ['', ...new Set(methodsOf(contract).map(({ path }) => path.split('/')[1] ?? ''))];
+  const health = new HealthImplementation(Object.fromEntries(healthNames.map((name) => [name, 'SERVING' as const])));
   const server = bearingResets(new Server(serverOptions));
 
   server.addService(
@@ -45,7 +47,7 @@ export async function serve<S extends RpcService>(runtime: Runtime, service: S, 
 
   await bind(server, config.listen);
   runtime.onStop('gRPC server', () => {
-    health.setStatus('', 'NOT_SERVING');
+    for (const name of healthNames) health.setStatus(name, 'NOT_SERVING');
     return drain(server);
   });
   const registration = await runtime.discovery.publish(config.listen);

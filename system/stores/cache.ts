@@ -11,11 +11,14 @@ import { createGuard } from './guard.ts';
 export type Cache = {
   /**
    * The value under `key`, loaded and kept when it is not there. Callers that ask for the same key at the same time share one answer. What does
-   * not exist is remembered too, for a minute. Rejects with 'cache' when Redis fails: then the database is left alone, as in go-zero, because
-   * it could not bear what the cache normally keeps away from it.
+   * not exist is remembered too, for a minute, unless `keepsMissing` is false. Rejects with 'cache' when Redis fails: then the database is
+   * left alone, as in go-zero, because it could not bear what the cache normally keeps away from it.
    */
-  read<T>(key: string, load: () => Promise<T | undefined>): Promise<T | undefined>;
-  /** To be called after every write to what is cached. Never rejects. */
+  read<T>(key: string, load: () => Promise<T | undefined>, options?: { keepsMissing?: boolean }): Promise<T | undefined>;
+  /**
+   * To be called after every write to what is cached. What this process was reading meanwhile is neither shared nor kept any more; another
+   * process may still keep what it read just before, until it expires. Never rejects.
+   */
   forget(key: string): Promise<void>;
   ping(): Promise<void>;
 };
@@ -72,8 +75,13 @@ export function openCache(
 
   const jittered = (seconds: number) => Math.ceil(seconds * (1.05 - 0.1 * random()));
 
-  async function loadAndKeep<T>(key: string, load: () => Promise<T | undefined>): Promise<T | undefined> {
+  async function loadAndKeep<T>(
+    key: string,
+    load: () => Promise<T | undefined>,
+    { isCurrent, keepsMissing }: { isCurrent: () => boolean; keepsMissing: boolean },
+  ): Promise<T | undefined> {
     const value = await load();
+    if (!isCurrent() || (value === undefined && !keepsMissing)) return value;
     const kept =
       value === undefined
         ? // Only where nothing is: a value written in the meantime must survive.
@@ -85,18 +93,20 @@ export function openCache(
   }
 
   const cache: Cache = {
-    read: <T>(key: string, load: () => Promise<T | undefined>) => {
+    read: <T>(key: string, load: () => Promise<T | undefined>, { keepsMissing = true } = {}) => {
       const fullKey = `${config.namespace}:${key}`;
-      return flight(fullKey, async () => {
+      return flight.share(fullKey, async (isCurrent) => {
         const text = await command('GET', () => redis.get(fullKey));
         if (text === missing) return undefined;
         const known = text === null ? undefined : parsed<T>(text);
-        return known ?? loadAndKeep(fullKey, load);
+        return known ?? loadAndKeep(fullKey, load, { isCurrent, keepsMissing });
       });
     },
     forget: async (key) => {
+      const fullKey = `${config.namespace}:${key}`;
+      flight.drop(fullKey);
       // The write to the database stands, whatever becomes of this; the expiry bounds how long the old value can be read.
-      await command('DEL', () => redis.del(`${config.namespace}:${key}`)).catch(() => undefined);
+      await command('DEL', () => redis.del(fullKey)).catch(() => undefined);
     },
     ping: async () => void (await redis.ping()),
   };

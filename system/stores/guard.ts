@@ -1,12 +1,13 @@
 import { trace } from '@opentelemetry/api';
 import { refused } from '../errors.ts';
+import { guarded } from '../governance/guarded.ts';
 import { remainingMs } from '../rpc/context.ts';
 import type { Runtime } from '../runtime.ts';
 import { observedBreaker } from '../telemetry/governance.ts';
 import { attributes } from '../telemetry/names.ts';
 
 /** Runs work on a store, unless its breaker refuses or the call has no time left; `onRefused` is told of the breaker's refusals. */
-export type Guard = <T>(work: () => Promise<T>, onRefused?: () => void) => Promise<T>;
+type Guard = <T>(work: () => Promise<T>, onRefused?: () => void) => Promise<T>;
 
 /** One breaker for one store. `hasFailed` says which rejections are the store's fault. */
 export function createGuard(
@@ -17,19 +18,11 @@ export function createGuard(
   return async function guard(work, onRefused) {
     if (remainingMs(runtime.clock) <= 0) throw refused('deadline');
     if (breaker === undefined) return work();
-    if (!breaker.allow()) {
+    const refuse = () => {
       onRefused?.();
       trace.getActiveSpan()?.setAttribute(attributes.refusedBy, 'breaker');
-      throw refused('breaker');
-    }
-    try {
-      const answer = await work();
-      breaker.success();
-      return answer;
-    } catch (error) {
-      if (hasFailed(error)) breaker.failure();
-      else breaker.success();
-      throw error;
-    }
+      return refused('breaker');
+    };
+    return guarded(breaker, { hasFailed, refuse }, work);
   };
 }

@@ -1,13 +1,14 @@
-import { SpanKind } from '@opentelemetry/api';
+import { type Attributes, SpanKind } from '@opentelemetry/api';
 import { createConnection, createPool, type PoolConnection, type ResultSetHeader } from 'mysql2';
+import { splitAddress } from '../../core/address.ts';
 import { messageOf } from '../../core/errors.ts';
 import { waitUntil } from '../../core/time.ts';
 import type { Runtime } from '../runtime.ts';
 import { attributes } from '../telemetry/names.ts';
 import { inSpan } from '../telemetry/spans.ts';
-import { databaseError, isDatabaseFault } from './faults.ts';
+import { databaseError, isAnswer, isDatabaseFault } from './faults.ts';
 import { createGuard } from './guard.ts';
-import { createLender } from './lender.ts';
+import { createLender, cut } from './lender.ts';
 import { statementReader } from './statement.ts';
 
 export { DuplicateKeyError, isDeadlock } from './faults.ts';
@@ -38,8 +39,8 @@ export async function openSql(
   const { config, clock, metrics, log } = runtime;
   const edge = `${config.service}->mysql`;
   const schema = `${config.namespace}_${config.service}`;
-  const [host = '', port] = config.mysql.split(':');
-  const server = { host, port: Number(port), user: config.mysqlUser, password: config.mysqlPassword, connectTimeout: 2_000 };
+  const { host, port } = splitAddress(config.mysql);
+  const server = { host, port, user: config.mysqlUser, password: config.mysqlPassword, connectTimeout: 2_000 };
   await makeSchema(server, schema);
 
   const pool = createPool({
@@ -60,14 +61,17 @@ export async function openSql(
     [attributes.dbSystem]: 'mysql',
     [attributes.dbNamespace]: schema,
     [attributes.serverAddress]: host,
-    [attributes.edge]: edge,
   };
+  const hasFailed = (thrown: unknown) => !isAnswer(thrown);
 
-  function inStatementSpan<T>(sql: string, run: () => Promise<T>): Promise<T> {
+  function inStatementSpan<T>(sql: string, run: () => Promise<T>, onEdge: Attributes = { [attributes.edge]: edge }): Promise<T> {
     const { title, operation, text } = statementOf(sql);
-    const details = { ...shared, [attributes.dbOperation]: operation, [attributes.dbQuery]: text };
-    return inSpan(runtime, title, run, { kind: SpanKind.CLIENT, attributes: details });
+    const details = { ...shared, ...onEdge, [attributes.dbOperation]: operation, [attributes.dbQuery]: text };
+    return inSpan(runtime, title, run, { kind: SpanKind.CLIENT, attributes: details, hasFailed });
   }
+
+  /** The transaction is the call on the edge; its statements are parts of it and must not be counted again. */
+  const inPartSpan = <T>(sql: string, run: () => Promise<T>) => inStatementSpan(sql, run, {});
 
   async function timed<T>(command: 'exec' | 'query', run: () => Promise<T>): Promise<T> {
     const startMs = clock.nowMs();
@@ -99,7 +103,8 @@ export async function openSql(
     transaction: (run) =>
       inSpan(runtime, 'TRANSACTION', () => guard(() => lend((connection) => transact(connection, run)), countRefusal.transact), {
         kind: SpanKind.CLIENT,
-        attributes: { ...shared, [attributes.dbOperation]: 'TRANSACTION' },
+        attributes: { ...shared, [attributes.edge]: edge, [attributes.dbOperation]: 'TRANSACTION' },
+        hasFailed,
       }),
     ping: () => lend((connection) => answered((done) => connection.ping(done))),
   };
@@ -109,14 +114,14 @@ export async function openSql(
     try {
       const result = await run({
         query: <Row>(text: string, params: readonly Param[] = []) =>
-          inStatementSpan(text, () => timed('query', () => send<Row[]>(connection, text, params))),
-        execute: (text, params = []) => inStatementSpan(text, () => timed('exec', () => send<ResultSetHeader>(connection, text, params))),
+          inPartSpan(text, () => timed('query', () => send<Row[]>(connection, text, params))),
+        execute: (text, params = []) => inPartSpan(text, () => timed('exec', () => send<ResultSetHeader>(connection, text, params))),
       });
       await command(connection, 'COMMIT');
       return result;
     } catch (error) {
       // A connection that cannot roll back is cut, which makes the server do it.
-      await command(connection, 'ROLLBACK').catch(() => connection.destroy());
+      await command(connection, 'ROLLBACK').catch(() => cut(connection));
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 /** What a span says of a statement. */
-export type Statement = {
+type Statement = {
   /** `SELECT orders`: few enough to group by. */
   title: string;
   /** `SELECT`. */

@@ -19,7 +19,7 @@ export type Observing = {
   readonly random: Random;
 };
 
-export type BreakerKind = 'http' | 'server' | 'client' | 'sql' | 'redis';
+type BreakerKind = 'http' | 'server' | 'client' | 'sql' | 'redis';
 
 /** A breaker whose doings become metrics, events on the span that was active, and log lines when it starts and stops refusing. */
 export function observedBreaker(

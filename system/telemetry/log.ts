@@ -2,7 +2,8 @@ import { trace } from '@opentelemetry/api';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { RunClock } from '../../core/time.ts';
 
-const warn = 40;
+/** pino's numbers. Of the fatal ones there is one at most: it says why the process ends, so it is always written. */
+const [warn, fatal] = [40, 60];
 
 /**
  * JSON lines on standard output, with the ids of the active span. Warnings and errors are bounded to `linesPerSecond`: an overload
@@ -26,7 +27,7 @@ export function createLog(
       mixin: activeIds,
       hooks: {
         logMethod(args, method, number) {
-          if (number < warn) return method.apply(this, args);
+          if (number < warn || number >= fatal) return method.apply(this, args);
           const { mayWrite, heldBack } = bound();
           if (!mayWrite) return;
           if (heldBack > 0) method.apply(this, [{ heldBack }, 'Lines like the next one were held back']);

@@ -5,11 +5,11 @@ import { metricNames as names } from './names.ts';
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Levels that are read when somebody asks for `/metrics`; whoever owns one enters it here. */
-export type Levels = {
+type Levels = {
   /** By breaker: the share of calls that it would refuse now. */
   dropRatios: { name: string; kind: string; read: () => number }[];
   cpuMilli: () => number;
-  p2cLoads: () => { target: string; instance: string; load: number }[];
+  p2cLoads: () => { target: string; address: string; load: number }[];
 };
 
 const httpBuckets = [5, 10, 25, 50, 100, 250, 500, 750, 1000];
@@ -49,7 +49,7 @@ export function createMetrics() {
     collect() {
       // A replica that has left must not keep its last value.
       this.reset();
-      for (const { target, instance, load } of levels.p2cLoads()) this.set({ target, address: instance }, load);
+      for (const { target, address, load } of levels.p2cLoads()) this.set({ target, address }, load);
     },
   });
 

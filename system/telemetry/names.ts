@@ -51,6 +51,9 @@ export const attributes = {
   code: 'mall.code',
   /** `breaker`, `shedding`, `limit` or `deadline`: who turned the call away, on the span of whoever did. */
   refusedBy: 'mall.refused_by',
+  /** How many open orders a sweep found, and with how many of them it was done. */
+  ordersDue: 'mall.orders.due',
+  ordersSettled: 'mall.orders.settled',
 } as const;
 
 /** Moments within a span. */

@@ -7,14 +7,15 @@ import type { RunClock } from '../../core/time.ts';
 export type Traced = { readonly tracer: Tracer; readonly clock: RunClock };
 
 /**
- * Runs `run` inside a new span, a child of the active one. The span ends when the promise settles; a rejection marks it failed and passes through.
+ * Runs `run` inside a new span, a child of the active one. The span ends when the promise settles; a rejection passes through and marks it failed,
+ * unless `hasFailed` calls it an answer.
  * Start and end come from the run's clock, because the SDK's own start times are whole milliseconds.
  */
 export async function inSpan<T>(
   { tracer, clock }: Traced,
   name: string,
   run: (span: Span) => Promise<T>,
-  { kind, attributes }: { kind?: SpanKind; attributes?: Attributes } = {},
+  { kind, attributes, hasFailed = () => true }: { kind?: SpanKind; attributes?: Attributes; hasFailed?: (thrown: unknown) => boolean } = {},
 ): Promise<T> {
   const parent = context.active();
   const options = { startTime: hrTime(clock), ...(kind !== undefined && { kind }), ...(attributes !== undefined && { attributes }) };
@@ -22,7 +23,7 @@ export async function inSpan<T>(
   try {
     return await context.with(trace.setSpan(parent, span), run, undefined, span);
   } catch (error) {
-    span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
+    if (hasFailed(error)) span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
     throw error;
   } finally {
     span.end(hrTime(clock));

@@ -1,6 +1,7 @@
 import type { RunClock } from '../../../core/time.ts';
 import { refused } from '../../errors.ts';
 import type { Breaker } from '../../governance/breaker.ts';
+import { guarded } from '../../governance/guarded.ts';
 import { attributes } from '../../telemetry/names.ts';
 import { deadlineOf } from '../context.ts';
 import type { Call, Interceptor } from './interceptor.ts';
@@ -13,18 +14,10 @@ export function breaker<C extends Call>(
   return async function breaker(call, next) {
     // A call that comes without time left will not be begun, so it says nothing about the callee.
     if (deadlineOf(call.context) <= clock.nowMs()) return next(call);
-    if (!guard.allow()) {
+    const refuse = () => {
       call.span?.setAttribute(attributes.refusedBy, 'breaker');
-      throw refused('breaker');
-    }
-    try {
-      const answer = await next(call);
-      guard.success();
-      return answer;
-    } catch (error) {
-      if (hasFailed(error)) guard.failure();
-      else guard.success();
-      throw error;
-    }
+      return refused('breaker');
+    };
+    return guarded(guard, { hasFailed, refuse }, () => next(call));
   };
 }

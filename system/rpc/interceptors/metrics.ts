@@ -4,7 +4,7 @@ import { grpcStatusOf, httpStatusOf } from '../../errors.ts';
 import type { Call, Interceptor } from './interceptor.ts';
 
 /** Notes how long a call took and how it ended; `thrown` is undefined for success. */
-export type Observe<C extends Call> = (call: C, tookMs: number, thrown?: unknown) => void;
+type Observe<C extends Call> = (call: C, tookMs: number, thrown?: unknown) => void;
 
 export function metrics<C extends Call>({ clock }: { clock: RunClock }, observe: Observe<C>): Interceptor<C> {
   return async function metrics(call, next) {

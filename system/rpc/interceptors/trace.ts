@@ -6,7 +6,7 @@ import { hrTime, type Traced } from '../../telemetry/spans.ts';
 import type { Call, Interceptor } from './interceptor.ts';
 
 /** Says on the span how the call ended; `thrown` is undefined for success. */
-export type Conclude<C extends Call> = (span: Span, call: C, thrown?: unknown) => void;
+type Conclude<C extends Call> = (span: Span, call: C, thrown?: unknown) => void;
 
 /** Makes the call's span, a child of the span in its context, and makes it the active one for everything further in. */
 export function trace<C extends Call>(

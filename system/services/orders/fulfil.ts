@@ -1,17 +1,19 @@
+import { status } from '@grpc/grpc-js';
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
-import { codes, MallError } from '../../errors.ts';
+import { MallError } from '../../errors.ts';
 import type { Client } from '../../rpc/client.ts';
 import { withDeadline } from '../../rpc/context.ts';
 import type { Runtime } from '../../runtime.ts';
 import { inSpan } from '../../telemetry/spans.ts';
-import { type Attempt, afterFailure, type Order, type Step, type StepFailure } from './orders.ts';
+import { type Order, stepFailureOf } from './orders.ts';
 import type { ClaimedOrder, OrderStore } from './store.ts';
 
-export type Fulfil = ReturnType<typeof fulfilment>;
+export type Fulfilment = ReturnType<typeof fulfilment>;
 
 /**
- * Brings an order forward from wherever it is: take the stock, charge, complete; or give everything back. Each step may be repeated
- * without harm, so the call that places an order and the sweep that settles it later share this function.
+ * The life of an order that was written: `fulfil` for the call that wrote it, `settle` for the sweep that finds it later. Every write and
+ * every step may fail before or after it took effect, the process may die between any two, and others may sweep meanwhile. What the shopper
+ * heard still agrees with what becomes of the order, because PENDING is written before anything is charged, and only PENDING goes forward.
  */
 export function fulfilment(
   runtime: Pick<Runtime, 'tracer' | 'clock' | 'log'>,
@@ -20,127 +22,118 @@ export function fulfilment(
     inventory,
     payment,
   }: {
-    store: Pick<OrderStore, 'finish' | 'park' | 'startUndo'>;
+    store: Pick<OrderStore, 'startPaying' | 'startUndo' | 'finish'>;
     inventory: Pick<Client<'inventory'>, 'reduce' | 'restore'>;
     payment: Pick<Client<'payment'>, 'charge'>;
   },
 ) {
+  return { fulfil, settle };
+
   /**
-   * The order as it is afterwards. It is still open (CREATED, PENDING, CANCELLING) when a step has to wait for the next sweep. When
-   * placing, rejects with what the shopper has to hear about an order that is not accepted.
+   * Takes the stock and charges. The order is PAID then, or PENDING: that is a yes too, and the sweep charges it later. Rejects with why the
+   * order is not made; with 504 when that is open, which takes two writes that fail in a row.
    */
-  return async function fulfil(order: ClaimedOrder, attempt: Attempt): Promise<Order> {
+  async function fulfil(order: ClaimedOrder): Promise<Order> {
+    await takeStock(order);
+    const pending = await startPaying(order);
+    const failure = await failureOf(() => charge(pending));
+    if (failure === undefined) return complete(pending);
+    // The degraded answer: a shopper should not lose a basket because payment is away, busy, or has not said whether it charged. Were
+    // this an error, the breakers of everyone on the way would open with it and refuse what could still be served.
+    if (stepFailureOf(failure.error) !== 'no') return pending;
+    await undo(pending);
+    throw failure.error;
+  }
+
+  /** The order as it is afterwards: PAID, CANCELLED, or still open when it has to wait for the next sweep. */
+  async function settle(order: ClaimedOrder): Promise<Order> {
+    if (order.status === 'CREATED') return undo(order);
     if (order.status === 'CANCELLING') return giveBack(order);
-    if (order.status === 'CREATED') {
-      const failure = await failureOf(() => inSpan(runtime, 'reduce_stock', () => reduceStock(order)));
-      if (failure !== undefined) return decide(order, { step: 'reduce', failure, attempt });
+    const failure = await failureOf(() => charge(order));
+    if (failure === undefined) return complete(order);
+    // A charge that succeeded is answered with its receipt when it is repeated, so a no is a no to all attempts.
+    return stepFailureOf(failure.error) === 'no' ? undo(order) : order;
+  }
+
+  async function takeStock(order: ClaimedOrder): Promise<void> {
+    const lines = order.lines.map(({ productId, quantity }) => ({ productId, quantity }));
+    const failure = await failureOf(() => inSpan(runtime, 'reduce_stock', () => inventory.reduce({ orderId: order.id, lines })));
+    if (failure === undefined) return;
+    if (stepFailureOf(failure.error) === 'unknown') {
+      await undo(order);
+      throw notMade(failure.error);
     }
-    const failure = await failureOf(() => inSpan(runtime, 'initiate_payment', () => initiatePayment(order)));
-    if (failure !== undefined) return decide(order, { step: 'charge', failure, attempt });
-    return complete(order);
-  };
-
-  async function reduceStock({ id, lines }: Order): Promise<void> {
-    await inventory.reduce({ orderId: id, lines: lines.map(({ productId, quantity }) => ({ productId, quantity })) });
+    await orLeft(order, () => store.finish(order, 'CANCELLED'));
+    throw failure.error;
   }
 
-  async function initiatePayment({ id, userId, totalCents }: Order): Promise<void> {
-    await payment.charge({ orderId: id, userId, amountCents: totalCents });
-  }
-
-  /** The money is taken: whatever happens now, the order stands, and the sweep finds it if it cannot be marked here. */
-  async function complete(order: ClaimedOrder): Promise<Order> {
-    const finish = () => inSpan(runtime, 'complete_order', () => store.finish(order, 'PAID'));
+  async function startPaying(order: ClaimedOrder): Promise<ClaimedOrder> {
+    let pending: ClaimedOrder | undefined;
     try {
-      return (await withOwnTime(finish)) ?? { ...order, status: 'PAID' };
+      pending = await store.startPaying(order);
     } catch (error) {
-      runtime.log.warn({ err: error, order: order.id }, 'a paid order could not be completed and is left to the sweep');
-      return { ...order, status: 'PENDING' };
+      const { status } = await undo(order);
+      const isOpen = status === 'CREATED' && stepFailureOf(error) === 'unknown';
+      throw isOpen ? undecided(error) : notMade(error);
     }
+    // The sweep took the order for abandoned and undoes it.
+    if (pending === undefined) throw notMade();
+    return pending;
   }
 
-  async function decide(
-    order: ClaimedOrder,
-    { step, failure, attempt }: { step: Step; failure: MallError; attempt: Attempt },
-  ): Promise<Order> {
-    const decision = afterFailure({ step, failure: kindOf(failure), attempt });
-    const after = await carryOut(order, decision.action, failure);
-    if (attempt === 'settling' || decision.answer === 'accepted') return after;
-    if (decision.answer === 'asItCame') throw failure;
-    throw new MallError(decision.answer, undefined, { cause: failure, refusedBy: failure.refusedBy });
+  async function charge({ id, userId, totalCents }: Order): Promise<void> {
+    await inSpan(runtime, 'initiate_payment', () => payment.charge({ orderId: id, userId, amountCents: totalCents }));
   }
 
-  async function carryOut(order: ClaimedOrder, what: ReturnType<typeof afterFailure>['action'], failure: MallError): Promise<Order> {
-    switch (what) {
-      case 'leave':
-        return order;
-      case 'park':
-        return (await withOwnTime(() => store.park(order, parkedForMs))) ?? order;
-      case 'cancel':
-      case 'undo':
-        try {
-          return what === 'undo' ? await undo(order) : ((await withOwnTime(() => store.finish(order, 'CANCELLED'))) ?? order);
-        } catch (error) {
-          // What the shopper has to hear is why the order failed, not that it could not be tidied up at once.
-          runtime.log.warn({ err: error, order: order.id, because: failure.message }, 'an order is left to the sweep');
-          return order;
-        }
-      default:
-        return what satisfies never;
-    }
+  function complete(pending: ClaimedOrder): Promise<Order> {
+    return orLeft(pending, () => inSpan(runtime, 'complete_order', () => store.finish(pending, 'PAID')));
   }
 
   async function undo(order: ClaimedOrder): Promise<Order> {
-    const cancelling = await withOwnTime(() => store.startUndo(order));
-    return cancelling === undefined ? order : giveBack(cancelling);
+    const undone = await orLeft(order, () => store.startUndo(order));
+    return undone.status === 'CANCELLING' ? giveBack(undone) : undone;
   }
 
-  async function giveBack(order: ClaimedOrder): Promise<Order> {
+  function giveBack(cancelling: ClaimedOrder): Promise<Order> {
+    return orLeft(cancelling, async () => {
+      await inSpan(runtime, 'restore_stock', () => inventory.restore({ orderId: cancelling.id }));
+      return store.finish(cancelling, 'CANCELLED');
+    });
+  }
+
+  /**
+   * The order after `move`, or as it was when that failed or somebody else has taken the order over: then the sweep goes on from there. It
+   * has its own time, because the caller's may be what ran out.
+   */
+  async function orLeft(order: ClaimedOrder, move: () => Promise<ClaimedOrder | undefined>): Promise<ClaimedOrder> {
     try {
-      return await withOwnTime(async () => {
-        await inSpan(runtime, 'restore_stock', () => inventory.restore({ orderId: order.id }));
-        return (await store.finish(order, 'CANCELLED')) ?? order;
-      });
+      const ownTime = withDeadline(context.active(), runtime.clock.nowMs() + ownTimeMs);
+      return (await context.with(ownTime, move)) ?? order;
     } catch (error) {
-      runtime.log.warn({ err: error, order: order.id }, 'the stock of a cancelled order is left to the sweep');
+      runtime.log.warn({ err: error, order: order.id, status: order.status }, 'an order is left to the sweep');
       return order;
     }
-  }
-
-  /** Tidying up has its own time: the caller's may be what ran out. */
-  function withOwnTime<T>(run: () => Promise<T>): Promise<T> {
-    return context.with(withDeadline(context.active(), runtime.clock.nowMs() + ownTimeMs), run);
   }
 }
 
 /** A context of its own for work that nobody waits for: no parent span, and this much time. */
 export const ownContext = (runtime: Pick<Runtime, 'clock'>, timeMs: number) => withDeadline(ROOT_CONTEXT, runtime.clock.nowMs() + timeMs);
 
-const parkedForMs = 1_000;
 const ownTimeMs = 1_500;
 
-async function failureOf(run: () => Promise<void>): Promise<MallError | undefined> {
+async function failureOf(run: () => Promise<unknown>): Promise<{ error: unknown } | undefined> {
   try {
     await run();
     return undefined;
   } catch (error) {
-    if (error instanceof MallError) return error;
-    throw error;
+    return { error };
   }
 }
 
-/** What can be known of a step from the way it failed. */
-export function kindOf({ refusedBy, code }: Pick<MallError, 'refusedBy' | 'code'>): StepFailure {
-  if (refusedBy === 'breaker') return 'broken';
-  if (refusedBy === 'shedding' || refusedBy === 'limit') return 'turnedAway';
-  return refusedBy === undefined && decided.has(code) ? 'no' : 'unknown';
-}
+const notMade = (cause?: unknown) => new MallError('orderCreateFailed', undefined, { cause });
 
-/** Codes that only a service that looked at the request gives. */
-const decided: ReadonlySet<number> = new Set([
-  codes.badParameter,
-  codes.orderStatus,
-  codes.outOfStock,
-  codes.paymentFailed,
-  codes.insufficientBalance,
-]);
+const undecided = (cause: unknown) =>
+  new MallError('orderCreateFailed', 'It is open whether the order is made: ask again with the same idempotency key', {
+    cause,
+    grpcStatus: status.DEADLINE_EXCEEDED,
+  });

@@ -20,9 +20,10 @@ const product = rpcClient(runtime, 'product', { timeoutMs: 1_000 });
 const inventory = rpcClient(runtime, 'inventory', { timeoutMs: 1_000 });
 const payment = rpcClient(runtime, 'payment', { timeoutMs: 500 });
 
-const fulfil = fulfilment(runtime, { store, inventory, payment });
+const { fulfil, settle } = fulfilment(runtime, { store, inventory, payment });
 const newId = () => orderId({ nowMs: clock.nowMs(), entropy: randomBytes(10) });
 const place = placing(runtime, { store, user, product, inventory, fulfil, newId });
 
+// Before it answers, so that at the end it stops after the last answer: stops run in reverse, and leaving etcd must not wait for a sweep.
+startSweep(runtime, { store, settle });
 await serve(runtime, 'orders', ordersHandlers({ store, place }));
-startSweep(runtime, { store, fulfil });

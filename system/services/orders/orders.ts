@@ -1,6 +1,14 @@
+import { codes, MallError } from '../../errors.ts';
+
 /**
- * CREATED: written, and perhaps its stock taken. PENDING: stock taken, payment to be settled. PAID and CANCELLED are final.
- * CANCELLING: what the order took is being given back.
+ *     CREATED ──▶ PENDING ──▶ PAID
+ *        │           │
+ *        ├───────────┴──▶ CANCELLING ──▶ CANCELLED
+ *        └──────────────────────────────────▲
+ *
+ * CREATED: written, and perhaps its stock taken. Nothing was charged, so whoever finds it abandoned undoes it. PENDING: its stock is taken
+ * and it may have been charged, so from here it goes forward, and only a no of the payment ends it otherwise. CANCELLING: what it took is
+ * being given back. PAID and CANCELLED are final. An order whose stock was refused has nothing to give back and is CANCELLED at once.
  */
 export type OrderStatus = 'CREATED' | 'PENDING' | 'PAID' | 'CANCELLING' | 'CANCELLED';
 export type OrderLine = { productId: string; quantity: number; priceCents: number };
@@ -8,12 +16,12 @@ export type Order = { id: string; userId: number; status: OrderStatus; totalCent
 
 export type WantedLine = { productId: string; quantity: number };
 
-export const limits = { lines: 20, quantity: 99 } as const;
+const limits = { lines: 20, quantity: 99 } as const;
 
 /** What a shopper's software may call a checkout, so that it can repeat it: 1 to 64 visible ASCII characters. */
 export const isKey = (text: string) => /^[!-~]{1,64}$/.test(text);
 
-/** One line for each product, or the sentence that says what is wrong. */
+/** One line for each product, in the order in which they are stored; or the sentence that says what is wrong. */
 export function linesOf(wanted: readonly WantedLine[]): WantedLine[] | string {
   const quantities = new Map<string, number>();
   for (const { productId, quantity } of wanted) {
@@ -22,10 +30,17 @@ export function linesOf(wanted: readonly WantedLine[]): WantedLine[] | string {
     if (!Number.isInteger(quantity) || quantity < 1) return `Expected a quantity from 1 of '${productId}', got ${quantity}`;
   }
   if (quantities.size === 0 || quantities.size > limits.lines) return `Expected 1 to ${limits.lines} products, got ${quantities.size}`;
-  const lines = [...quantities].map(([productId, quantity]) => ({ productId, quantity }));
+  const lines = [...quantities].map(([productId, quantity]) => ({ productId, quantity })).sort(byProduct);
   const tooMany = lines.find(({ quantity }) => quantity > limits.quantity);
   return tooMany === undefined ? lines : `Expected at most ${limits.quantity} of '${tooMany.productId}', got ${tooMany.quantity}`;
 }
+
+const byProduct = (a: WantedLine, b: WantedLine) => (a.productId < b.productId ? -1 : 1);
+
+/** Whether an order is for these lines. Both come in the order of `linesOf`. */
+export const isFor = ({ lines }: Order, wanted: readonly WantedLine[]) =>
+  lines.length === wanted.length &&
+  wanted.every(({ productId, quantity }, index) => lines[index]?.productId === productId && lines[index]?.quantity === quantity);
 
 /** The lines with what they cost today, or the first product that is not in the catalogue. */
 export function priced(lines: readonly WantedLine[], priceCents: ReadonlyMap<string, number>): OrderLine[] | string {
@@ -37,57 +52,24 @@ export function priced(lines: readonly WantedLine[], priceCents: ReadonlyMap<str
 export const totalCentsOf = (lines: readonly OrderLine[]) =>
   lines.reduce((sum, { quantity, priceCents }) => sum + quantity * priceCents, 0);
 
-/** The two steps that change something outside of the orders. */
-export type Step = 'reduce' | 'charge';
-
 /**
- * How a step failed. `no`: the service decided against it. `broken`: a breaker was open. `turnedAway`: shed or limited.
- * None of these carried the step out. `unknown`: it may have been carried out.
+ * How a step outside of the orders failed. `no`: the service looked at it and decided against it. `turnedAway`: a breaker was open, or the
+ * call was shed or limited. Neither carried the step out. `unknown`: it may have been carried out, or may still be.
  */
-export type StepFailure = 'no' | 'broken' | 'turnedAway' | 'unknown';
+export type StepFailure = 'no' | 'turnedAway' | 'unknown';
 
-/**
- * Who is at work on the order. `placing`: the call that wrote it, so nobody else has taken a step, and somebody waits for an answer.
- * `settling`: the sweep, which does not know how far earlier attempts came and may have promised the order to a shopper already.
- */
-export type Attempt = 'placing' | 'settling';
+/** What can be known of a step from the way it failed. */
+export function stepFailureOf(thrown: unknown): StepFailure {
+  if (!(thrown instanceof MallError) || thrown.refusedBy === 'deadline') return 'unknown';
+  if (thrown.refusedBy !== undefined) return 'turnedAway';
+  return decisions.has(thrown.code) ? 'no' : 'unknown';
+}
 
-/**
- * `cancel`: it took nothing. `undo`: give back what it took, then cancel. `park`: keep it as PENDING. `leave`: as it is, for the next sweep.
- * `answer` is what a waiting caller hears: that the order is accepted, the failure as it came, or a failure in the order's own words.
- */
-export type Decision = {
-  action: 'cancel' | 'undo' | 'park' | 'leave';
-  answer: 'accepted' | 'asItCame' | 'orderCreateFailed';
-};
-
-/** What becomes of an order whose step failed. */
-export const afterFailure = ({ step, failure, attempt }: { step: Step; failure: StepFailure; attempt: Attempt }): Decision =>
-  decisions[attempt][step][failure];
-
-const leave: Decision = { action: 'leave', answer: 'asItCame' };
-
-const decisions: Record<Attempt, Record<Step, Record<StepFailure, Decision>>> = {
-  placing: {
-    reduce: {
-      no: { action: 'cancel', answer: 'asItCame' },
-      broken: { action: 'cancel', answer: 'asItCame' },
-      turnedAway: { action: 'cancel', answer: 'asItCame' },
-      unknown: { action: 'undo', answer: 'orderCreateFailed' },
-    },
-    charge: {
-      no: { action: 'undo', answer: 'asItCame' },
-      // The degraded answer: a shopper should not lose a basket because payment is away, busy, or has not said whether it charged. Were
-      // this an error, the breakers of everyone on the way would open with it and refuse what could still be served.
-      broken: { action: 'park', answer: 'accepted' },
-      turnedAway: { action: 'park', answer: 'accepted' },
-      unknown: { action: 'park', answer: 'accepted' },
-    },
-  },
-  settling: {
-    // An order that the stock refuses has none, hence was never charged either: charging comes after.
-    reduce: { no: { action: 'cancel', answer: 'asItCame' }, broken: leave, turnedAway: leave, unknown: leave },
-    // A charge that succeeded before is answered with its receipt, so a no is a no to all attempts.
-    charge: { no: { action: 'undo', answer: 'asItCame' }, broken: leave, turnedAway: leave, unknown: leave },
-  },
-};
+/** Codes that only a service that looked at the request gives. */
+const decisions: ReadonlySet<number> = new Set([
+  codes.badParameter,
+  codes.orderStatus,
+  codes.outOfStock,
+  codes.paymentFailed,
+  codes.insufficientBalance,
+]);

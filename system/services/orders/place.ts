@@ -1,17 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MallError } from '../../errors.ts';
 import type { Client } from '../../rpc/client.ts';
 import type { Runtime } from '../../runtime.ts';
 import { inSpan } from '../../telemetry/spans.ts';
-import type { Fulfil } from './fulfil.ts';
-import { isKey, linesOf, type Order, type OrderLine, priced, totalCentsOf, type WantedLine } from './orders.ts';
+import type { Fulfilment } from './fulfil.ts';
+import { isFor, isKey, linesOf, type Order, type OrderLine, priced, totalCentsOf, type WantedLine } from './orders.ts';
 import type { OrderStore } from './store.ts';
 
 /**
- * Places an order, once for each key of a user. The order comes back PAID, or PENDING when it is accepted and payment is away.
- * Rejects with a `MallError` for an order that is not accepted.
+ * Places an order, once for each key of a user. A new order comes back PAID, or PENDING when it is accepted and payment is away. A repeated
+ * call comes back with the first call's order, whatever became of it, CREATED when that is not known within 800 ms.
+ * Rejects with a `MallError` for an order that is not accepted, and for a key that belongs to another basket.
  */
 export function placing(
-  runtime: Runtime,
+  runtime: Pick<Runtime, 'tracer' | 'clock'>,
   {
     store,
     user,
@@ -19,13 +21,15 @@ export function placing(
     inventory,
     fulfil,
     newId,
+    pause = sleep,
   }: {
-    store: OrderStore;
-    user: Client<'user'>;
-    product: Client<'product'>;
-    inventory: Client<'inventory'>;
-    fulfil: Fulfil;
+    store: Pick<OrderStore, 'byKey' | 'insert'>;
+    user: Pick<Client<'user'>, 'get'>;
+    product: Pick<Client<'product'>, 'getMany'>;
+    inventory: Pick<Client<'inventory'>, 'check'>;
+    fulfil: Fulfilment['fulfil'];
     newId: () => string;
+    pause?: (ms: number) => Promise<void>;
   },
 ) {
   return async function place({ userId, key, wanted }: { userId: number; key: string; wanted: readonly WantedLine[] }): Promise<Order> {
@@ -33,7 +37,7 @@ export function placing(
     const asked = orBadParameter(linesOf(wanted));
 
     const earlier = await store.byKey({ userId, key });
-    if (earlier !== undefined) return earlier;
+    if (earlier !== undefined) return again(earlier, { userId, key, asked });
 
     const [lines] = await Promise.all([pricesOf(asked), inSpan(runtime, 'verify_user', () => user.get({ id: userId }))]);
     const { available, missing } = await inSpan(runtime, 'check_stock', () => inventory.check({ lines: asked }));
@@ -41,7 +45,12 @@ export function placing(
     const order = await inSpan(runtime, 'create_order', () =>
       store.insert({ id: newId(), userId, key, totalCents: totalCentsOf(lines), lines }, placingTakesAtMostMs),
     );
-    return order === undefined ? placedMeanwhile({ userId, key }) : fulfil(order, 'placing');
+    if (order !== undefined) return fulfil(order);
+
+    // The same checkout came twice at once, and the other one was first.
+    const first = await store.byKey({ userId, key });
+    if (first === undefined) throw new MallError('orderCreateFailed', 'The order exists already and cannot be read');
+    return again(first, { userId, key, asked });
   };
 
   async function pricesOf(asked: WantedLine[]): Promise<OrderLine[]> {
@@ -49,16 +58,22 @@ export function placing(
     return orBadParameter(priced(asked, new Map(items.map(({ id, priceCents }) => [id, priceCents]))));
   }
 
-  /** The same checkout came twice at once, and the other one was first. */
-  async function placedMeanwhile(which: { userId: number; key: string }): Promise<Order> {
-    const order = await store.byKey(which);
-    if (order === undefined) throw new MallError('orderCreateFailed', 'The order exists already and cannot be read');
+  /** The first call's order. While that is CREATED it is neither a yes nor a no, so whoever asks again waits a little for what it becomes. */
+  async function again(first: Order, { asked, ...which }: { userId: number; key: string; asked: WantedLine[] }): Promise<Order> {
+    if (!isFor(first, asked)) throw new MallError('orderStatus', `The idempotency key belongs to order '${first.id}' of another basket`);
+    let order = first;
+    for (let looks = 0; order.status === 'CREATED' && looks < mostLooks; looks += 1) {
+      await pause(lookEveryMs);
+      order = (await store.byKey(which)) ?? order;
+    }
     return order;
   }
 }
 
-/** After this the sweep takes an order for abandoned; every deadline of a checkout is far below. */
-const placingTakesAtMostMs = 10_000;
+/** After this the sweep takes an order up. Every deadline of a checkout lies before; who is later finds its claim gone and charges nothing. */
+const placingTakesAtMostMs = 4_000;
+const lookEveryMs = 100;
+const mostLooks = 8;
 
 function orBadParameter<T extends object>(parsed: T | string): T {
   if (typeof parsed === 'string') throw new MallError('badParameter', parsed);

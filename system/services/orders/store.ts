@@ -36,10 +36,10 @@ export function orderStore({ sql, clock }: { sql: Sql; clock: RunClock }) {
     },
 
     byKey: async ({ userId, key }: { userId: number; key: string }): Promise<Order | undefined> =>
-      (await read('orders o', 'WHERE o.user_id = ? AND o.idempotency_key = ?', [userId, key]))[0],
+      (await read('orders o', 'WHERE o.user_id = ? AND o.idempotency_key = ? ORDER BY l.product_id', [userId, key]))[0],
 
     byId: async ({ userId, id }: { userId: number; id: string }): Promise<Order | undefined> =>
-      (await read('orders o', 'WHERE o.id = ? AND o.user_id = ?', [id, userId]))[0],
+      (await read('orders o', 'WHERE o.id = ? AND o.user_id = ? ORDER BY l.product_id', [id, userId]))[0],
 
     /** The newest first. */
     ofUser: ({ userId, most }: { userId: number; most: number }): Promise<Order[]> =>
@@ -55,28 +55,31 @@ export function orderStore({ sql, clock }: { sql: Sql; clock: RunClock }) {
 
     /** Takes the order over. Undefined when somebody else was faster. */
     claim: (order: ClaimedOrder, claimForMs: number): Promise<ClaimedOrder | undefined> =>
-      move(order, { status: order.status, settleAfterMs: nowMs() + claimForMs }),
+      move(order, { status: order.status, claimMs: nowMs() + claimForMs }),
+
+    /** Marks that the order may be charged from now on, and keeps the claim. */
+    startPaying: (order: ClaimedOrder) => move(order, { status: 'PENDING', claimMs: order.claimMs }),
+
+    /** Marks that the order is being undone, and keeps the claim. Whoever does not know whether `startPaying` was written may call it, too. */
+    startUndo: (order: ClaimedOrder) => move(order, { status: 'CANCELLING', claimMs: order.claimMs, from: ['CREATED', 'PENDING'] }),
 
     /** Ends the order. */
-    finish: (order: ClaimedOrder, status: 'PAID' | 'CANCELLED') => move(order, { status, settleAfterMs: null }),
-
-    /** Keeps the order open for the sweep, which takes it up after `forMs`. */
-    park: (order: ClaimedOrder, forMs: number) => move(order, { status: 'PENDING', settleAfterMs: nowMs() + forMs }),
-
-    /** Marks that the order is being undone, and keeps the claim. */
-    startUndo: (order: ClaimedOrder) => move(order, { status: 'CANCELLING', settleAfterMs: order.claimMs }),
+    finish: (order: ClaimedOrder, status: 'PAID' | 'CANCELLED') => move(order, { status, claimMs: null }),
   };
 
-  /** The order as it is now, or undefined when the claim on it was lost: then nothing has changed. */
+  /**
+   * The order as it is now, or undefined when the claim on it was lost: then nothing has changed. As the status is compared too, a statement
+   * that was given up and reaches the database late cannot take back what was written after it.
+   */
   async function move(
     order: ClaimedOrder,
-    { status, settleAfterMs }: { status: OrderStatus; settleAfterMs: number | null },
+    { status, claimMs, from = [order.status] }: { status: OrderStatus; claimMs: number | null; from?: readonly OrderStatus[] },
   ): Promise<ClaimedOrder | undefined> {
     const { affectedRows } = await sql.execute(
-      'UPDATE orders SET status = ?, settle_after_ms = ? WHERE id = ? AND settle_after_ms = ? AND status = ?',
-      [status, settleAfterMs, order.id, order.claimMs, order.status],
+      `UPDATE orders SET status = ?, settle_after_ms = ? WHERE id = ? AND settle_after_ms = ? AND status IN (${from.map(() => '?').join(', ')})`,
+      [status, claimMs, order.id, order.claimMs, ...from],
     );
-    return affectedRows > 0 ? { ...order, status, claimMs: settleAfterMs ?? 0 } : undefined;
+    return affectedRows > 0 ? { ...order, status, claimMs: claimMs ?? 0 } : undefined;
   }
 
   /** Orders with their lines in one statement: a line a row. */

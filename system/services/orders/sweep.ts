@@ -1,20 +1,34 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Context, context, TraceFlags, trace } from '@opentelemetry/api';
 import type { Runtime } from '../../runtime.ts';
+import { attributes } from '../../telemetry/names.ts';
 import { inSpan } from '../../telemetry/spans.ts';
-import { type Fulfil, ownContext } from './fulfil.ts';
+import { type Fulfilment, ownContext } from './fulfil.ts';
 import type { ClaimedOrder, OrderStore } from './store.ts';
 
 /**
  * Settles, from time to time, the orders that are open and that nobody works on: accepted ones whose payment was away, those whose process
- * died on the way, those whose stock could not be given back. Any number of replicas may sweep at once.
+ * died on the way, those whose stock could not be given back. Any number of replicas may sweep at once. It stops between two orders; one that
+ * takes longer than a second is left in the middle, as if the process had died.
  */
-export function startSweep(runtime: Runtime, { store, fulfil }: { store: OrderStore; fulfil: Fulfil }): void {
+export function startSweep(
+  runtime: Pick<Runtime, 'clock' | 'tracer' | 'log' | 'onStop'>,
+  {
+    store,
+    settle,
+    pause = sleepUnless,
+  }: {
+    store: Pick<OrderStore, 'due' | 'claim'>;
+    settle: Fulfilment['settle'];
+    /** Waits this long, or until the signal fires. */
+    pause?: (ms: number, signal?: AbortSignal) => Promise<void>;
+  },
+): void {
   const stopping = new AbortController();
   const sweeping = run();
   runtime.onStop('sweep', async () => {
     stopping.abort();
-    await sweeping;
+    await Promise.race([sweeping, pause(stopMs)]);
   });
 
   async function run(): Promise<void> {
@@ -23,7 +37,7 @@ export function startSweep(runtime: Runtime, { store, fulfil }: { store: OrderSt
         runtime.log.warn({ err: error }, 'a sweep failed');
         return false;
       });
-      await sleep(isBusy ? busyPauseMs : pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      await pause(isBusy ? busyPauseMs : pauseMs, stopping.signal);
     }
   }
 
@@ -33,8 +47,8 @@ export function startSweep(runtime: Runtime, { store, fulfil }: { store: OrderSt
     if (due.length === 0) return false;
     return context.with(ownContext(runtime, batchTimeMs), () =>
       inSpan(runtime, 'settle_orders', async (span) => {
-        const settled = await settle(due);
-        span.setAttributes({ 'mall.orders.due': due.length, 'mall.orders.settled': settled });
+        const settled = await settleAll(due);
+        span.setAttributes({ [attributes.ordersDue]: due.length, [attributes.ordersSettled]: settled });
         return settled === batch;
       }),
     );
@@ -44,13 +58,13 @@ export function startSweep(runtime: Runtime, { store, fulfil }: { store: OrderSt
    * How many orders of the batch are dealt with. A few at a time, so that a backlog of thousands is gone in seconds and yet is never a
    * rush of its own. Stops at the first that has to wait: what keeps it waiting keeps the others waiting too.
    */
-  async function settle(due: readonly ClaimedOrder[]): Promise<number> {
+  async function settleAll(due: readonly ClaimedOrder[]): Promise<number> {
     let settled = 0;
-    for (let first = 0; first < due.length; first += atOnce) {
+    for (let first = 0; first < due.length && !stopping.signal.aborted; first += atOnce) {
       const few = due.slice(first, first + atOnce);
       const done = (await Promise.all(few.map(isSettled))).filter(Boolean).length;
       settled += done;
-      if (stopping.signal.aborted || done < few.length) break;
+      if (done < few.length) break;
     }
     return settled;
   }
@@ -58,7 +72,7 @@ export function startSweep(runtime: Runtime, { store, fulfil }: { store: OrderSt
   async function isSettled(order: ClaimedOrder): Promise<boolean> {
     const claimed = await store.claim(order, claimForMs);
     if (claimed === undefined) return true;
-    const { status } = await fulfil(claimed, 'settling');
+    const { status } = await settle(claimed);
     return status === 'PAID' || status === 'CANCELLED';
   }
 }
@@ -67,10 +81,14 @@ const batch = 20;
 const atOnce = 4;
 const pauseMs = 1_000;
 const busyPauseMs = 20;
+const stopMs = 1_000;
 const lookTimeMs = 2_000;
 const batchTimeMs = 4_000;
 /** Longer than a batch may take, so that nobody takes up an order of which this process may still be charging. */
 const claimForMs = 6_000;
+
+const sleepUnless = (ms: number, signal?: AbortSignal): Promise<void> =>
+  sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
 
 /** Looking for work every second is not worth a trace: spans of a parent that nobody samples are not sampled either. */
 const untraced = (parent: Context) =>

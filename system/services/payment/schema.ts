@@ -1,4 +1,4 @@
-/** A row of `payments` is money taken, once for each order. A user without an account has nothing to pay with. */
+/** A row of `payments` is money taken, once for each order. An account is opened with the first charge. */
 export const schema: readonly string[] = [
   `CREATE TABLE accounts (
     user_id BIGINT NOT NULL PRIMARY KEY,

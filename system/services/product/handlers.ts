@@ -1,13 +1,13 @@
 import { MallError } from '../../errors.ts';
 import type { Handlers } from '../../rpc/server.ts';
-import { largestPage, pageOf } from './product.ts';
+import { largestPage, lastPage, pageOf } from './product.ts';
 import type { ProductStore } from './store.ts';
 
 export function productHandlers(store: ProductStore): Handlers<'product'> {
   return {
     async list({ page, pageSize }) {
       const asked = pageOf({ page, pageSize });
-      if (asked === undefined) throw new MallError('badParameter', `Expected a page from 1 of 1 to ${largestPage} products`);
+      if (asked === undefined) throw new MallError('badParameter', `Expected a page from 1 to ${lastPage} of 1 to ${largestPage} products`);
       return { items: await store.page(asked) };
     },
 

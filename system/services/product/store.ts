@@ -9,8 +9,12 @@ export function productStore({ sql, cache }: { sql: Sql; cache: Cache }) {
   return {
     async page({ page, pageSize }: { page: number; pageSize: number }): Promise<Item[]> {
       const first = (page - 1) * pageSize + 1;
-      const load = () => sql.query<Item>(`${select} WHERE position BETWEEN ? AND ? ORDER BY position`, [first, first + pageSize - 1]);
-      return (await cache.read(`product:page:${page}:${pageSize}`, load)) ?? [];
+      const load = async () => {
+        const items = await sql.query<Item>(`${select} WHERE position BETWEEN ? AND ? ORDER BY position`, [first, first + pageSize - 1]);
+        return items.length === 0 ? undefined : items;
+      };
+      // Pages beyond the last are without number; remembering them would fill the cache.
+      return (await cache.read(`product:page:${page}:${pageSize}`, load, { keepsMissing: false })) ?? [];
     },
 
     byId: (id: string): Promise<Item | undefined> =>

@@ -30,8 +30,7 @@ export function userHandlers(store: UserStore): Handlers<'user'> {
 
     async updateInfo({ id, name }) {
       if (!isName(name)) throw new MallError('badParameter', 'Expected a name of 1 to 64 characters');
-      const isKnown = await store.rename({ id, name });
-      const account = isKnown ? await store.byId(id) : undefined;
+      const account = await store.rename({ id, name });
       if (account === undefined) throw new MallError('userMissing');
       return account;
     },

@@ -32,16 +32,23 @@ export function userStore({ sql, cache }: { sql: Sql; cache: Cache }) {
       return row;
     },
 
-    byId: (id: number): Promise<Account | undefined> =>
-      cache.read(keyOf(id), async () => (await sql.query<Account>('SELECT id, mobile, name FROM users WHERE id = ?', [id]))[0]),
+    byId: (id: number): Promise<Account | undefined> => cache.read(keyOf(id), () => rowOf(id)),
 
-    /** False when there is no such user. The row first, then the cache: the other way round a reader could cache the old row for good. */
-    async rename({ id, name }: { id: number; name: string }): Promise<boolean> {
-      const { affectedRows } = await sql.execute('UPDATE users SET name = ? WHERE id = ?', [name, id]);
+    /**
+     * The account as it is afterwards, read past the cache; undefined when there is no such user. The row first, then the cache: the other
+     * way round a reader could cache the old row for good.
+     */
+    async rename({ id, name }: { id: number; name: string }): Promise<Account | undefined> {
+      await sql.execute('UPDATE users SET name = ? WHERE id = ?', [name, id]);
       await cache.forget(keyOf(id));
-      return affectedRows > 0;
+      return rowOf(id);
     },
   };
+
+  async function rowOf(id: number): Promise<Account | undefined> {
+    const [row] = await sql.query<Account>('SELECT id, mobile, name FROM users WHERE id = ?', [id]);
+    return row;
+  }
 }
 
 const keyOf = (id: number) => `user:${id}`;

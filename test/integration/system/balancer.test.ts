@@ -1,15 +1,30 @@
-import { type ClientUnaryCall, credentials, makeGenericClientConstructor, Server, ServerCredentials, status } from '@grpc/grpc-js';
+import {
+  type ClientUnaryCall,
+  credentials,
+  makeGenericClientConstructor,
+  Server,
+  ServerCredentials,
+  type StatusObject,
+  status,
+} from '@grpc/grpc-js';
+import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import type { Etcd3 } from 'etcd3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seededRandom } from '../../../core/random.ts';
 import { waitUntil } from '../../../core/time.ts';
+import { MallError } from '../../../system/errors.ts';
 import { monotonicNs } from '../../../system/governance/clock.ts';
 import { type Choice, registerP2c } from '../../../system/rpc/balancer.ts';
+import { deadlineOf, withDeadline } from '../../../system/rpc/context.ts';
 import { connectEtcd } from '../../../system/rpc/etcd.ts';
 import { publish, type Registration } from '../../../system/rpc/registration.ts';
-import { type BalancingPolicy, registerEtcdResolver } from '../../../system/rpc/resolver.ts';
+import { type BalancingPolicy, type ResolverEvent, registerEtcdResolver } from '../../../system/rpc/resolver.ts';
+import { toStatus } from '../../../system/rpc/status.ts';
 import { startTestEtcd, type TestEtcd } from '../../support/etcd.ts';
+import { recordSpans } from '../../support/runtime.ts';
 
+// For its side effect: contexts follow a call from callback to callback.
+recordSpans();
 const undo = new AsyncDisposableStack();
 let server: TestEtcd;
 let etcd: Etcd3;
@@ -46,11 +61,46 @@ test('picks, loads and peers are told by true addresses and names, whatever is d
   await shop.addReplica({ delayMs: 0 });
   const { dialled } = await shop.callOnce();
   expect(shop.choices).toEqual([{ target: 'inventory', address: addressOf(1), instance: 'inventory.1' }]);
-  expect(shop.directory.peerInstance(dialled)).toBe('inventory.1');
-  expect(shop.directory.peerInstance(addressOf(1))).toBeUndefined();
+  expect(shop.directory.peer(dialled)).toMatchObject({ instance: 'inventory.1', address: addressOf(1) });
+  expect(shop.directory.peer(addressOf(1))).toBeUndefined();
   expect(shop.loads()).toEqual([
-    { target: 'inventory', address: addressOf(1), instance: 'inventory.1', load: expect.any(Number), inflight: 0 },
+    { target: 'inventory', address: addressOf(1), instance: 'inventory.1', load: expect.any(Number), inflight: 0, success: 1_000 },
   ]);
+});
+
+test('what is no address is passed over and told of; the other replicas are called', async () => {
+  await using shop = await openShop({ namespace: 'malformed', policy: 'p2c_ewma' });
+  await etcd.put('malformed/inventory/9').value('not-an-address');
+  await shop.addReplica({ delayMs: 0 });
+  await shop.reaches(1);
+  const told = shop.events.filter(({ event }) => event.kind === 'malformed');
+  expect(told[0]?.event).toEqual({ kind: 'malformed', service: 'inventory', instance: 'inventory.9', value: 'not-an-address' });
+  await shop.addReplica({ delayMs: 0 });
+  await shop.reaches(2);
+  expect(shop.events.map(({ event }) => event.kind)).not.toContain('stale');
+});
+
+test('what is found out about replicas does not belong to the call that dialled first', async () => {
+  // A client that has nothing open yet: the first call opens it.
+  const fresh = connectEtcd(server.address);
+  undo.defer(() => fresh.close());
+  await using shop = await openShop({ namespace: 'ownerless', policy: 'p2c_ewma', client: fresh });
+  await shop.addReplica({ delayMs: 0 });
+  await context.with(withDeadline(ROOT_CONTEXT, 1_234), () => shop.callOnce());
+  await shop.addReplica({ delayMs: 0 });
+  await shop.reaches(2);
+  expect(shop.events.length).toBeGreaterThan(1);
+  expect(new Set(shop.events.map(({ deadlineMs }) => deadlineMs))).toEqual(new Set([Number.POSITIVE_INFINITY]));
+});
+
+test.each([
+  { thrown: new MallError('paymentTimeout'), success: 1_000 },
+  { thrown: new MallError('database'), success: 0 },
+])('a replica that answers $thrown.message stands at $success of 1000', async ({ thrown, success }) => {
+  await using shop = await openShop({ namespace: `answers_${success}`, policy: 'p2c_ewma' });
+  await shop.addReplica({ delayMs: 0, answer: toStatus(thrown) });
+  await expect(shop.callOnce()).rejects.toMatchObject({ details: thrown.message });
+  expect(shop.loads().map((load) => load.success)).toEqual([success]);
 });
 
 test('without a replica calls fail at once, and work as soon as there is one', async () => {
@@ -128,12 +178,20 @@ test('calls given up between pick and start do not weigh on a replica', async ()
 const addressOf = (replica: number) => `10.0.0.${replica}:4000`;
 
 /** A caller of `inventory` in a namespace of its own. */
-async function openShop({ namespace, policy }: { namespace: string; policy: BalancingPolicy }) {
+async function openShop({ namespace, policy, client: reader = etcd }: { namespace: string; policy: BalancingPolicy; client?: Etcd3 }) {
   const shopUndo = new AsyncDisposableStack();
   const addresses: Record<string, string> = {};
   const choices: Choice[] = [];
   const picks = new Map<string, number>();
-  const directory = registerEtcdResolver({ etcd, namespace, addresses, policy, random: seededRandom(1) });
+  const events: { event: ResolverEvent; deadlineMs: number }[] = [];
+  const directory = registerEtcdResolver({
+    etcd: reader,
+    namespace,
+    addresses,
+    policy,
+    random: seededRandom(1),
+    onEvent: (event) => events.push({ event, deadlineMs: deadlineOf() }),
+  });
   const balancing = registerP2c({
     clockNs: monotonicNs,
     random: seededRandom(2),
@@ -168,6 +226,7 @@ async function openShop({ namespace, policy }: { namespace: string; policy: Bala
 
   return {
     directory,
+    events,
     choices,
     picks,
     picked,
@@ -216,9 +275,9 @@ async function openShop({ namespace, policy }: { namespace: string; policy: Bala
         return balancing.loads().length === count;
       }),
 
-    async addReplica({ delayMs }: { delayMs: number }) {
+    async addReplica({ delayMs, answer }: { delayMs: number; answer?: StatusObject }) {
       replicas += 1;
-      const backend = await startBackend(delayMs);
+      const backend = await startBackend(delayMs, answer);
       shopUndo.defer(() => backend.kill());
       const address = addressOf(replicas);
       addresses[address] = backend.address;
@@ -244,7 +303,7 @@ const method = {
 const Echo = makeGenericClientConstructor({ say: method }, 'Echo');
 
 /** Answers after a while; can be killed and revived at the same port. */
-async function startBackend(delayMs: number) {
+async function startBackend(delayMs: number, failure?: StatusObject) {
   let inFlight = 0;
   let port = 0;
   let grpc = new Server();
@@ -252,11 +311,12 @@ async function startBackend(delayMs: number) {
   async function listen() {
     grpc = new Server();
     grpc.addService(Echo.service, {
-      say({ request }: { request: Buffer }, answer: (error: null, reply: Buffer) => void) {
+      say({ request }: { request: Buffer }, answer: (error: Partial<StatusObject> | null, reply?: Buffer) => void) {
         inFlight += 1;
         setTimeout(() => {
           inFlight -= 1;
-          answer(null, request);
+          if (failure === undefined) answer(null, request);
+          else answer(failure);
         }, delayMs);
       },
     });

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, credentials, type MethodDefinition } from '@grpc/grpc-js';
+import { Client, credentials, type MethodDefinition, type ServiceDefinition } from '@grpc/grpc-js';
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Deployment } from '../../../compose/deployment.ts';
@@ -13,6 +13,10 @@ import type { Span } from '../../../harness/observe/otlp-decode.ts';
 import { loadContract } from '../../../system/contracts/load.ts';
 import { codes } from '../../../system/errors.ts';
 import { orderId } from '../../../system/services/orders/order-id.ts';
+import { orderStore } from '../../../system/services/orders/store.ts';
+import { openingBalanceCents } from '../../../system/services/payment/payment.ts';
+import { openSql } from '../../../system/stores/sql.ts';
+import { testRuntime } from '../../support/runtime.ts';
 
 const undo = new AsyncDisposableStack();
 const spans: Span[] = [];
@@ -65,6 +69,32 @@ test('who registers can log in, be found and be renamed', async () => {
   expect((await get('/api/v1/user/1', headers)).status).toBe(401);
 });
 
+test('nobody reads an old name after a rename, however many read meanwhile', async () => {
+  const shopper = await logIn(5);
+  const nameNow = async () => (await get('/api/v1/user/5', shopper)).body.data.name;
+  for (let round = 0; round < 10; round += 1) {
+    const name = `Name ${round}`;
+    const readers = Array.from({ length: 8 }, nameNow);
+    const renamed = await ask('PUT', '/api/v1/user/info', { headers: shopper, body: { name } });
+    expect([renamed.body.data.name, await nameNow()]).toEqual([name, name]);
+    await Promise.all(readers);
+    expect(await nameNow()).toBe(name);
+  }
+});
+
+test('who has just registered can buy: the account is opened with the first charge', async () => {
+  const newcomer = { mobile: '15912345679', name: 'New', password: 'a secret' };
+  const { id } = (await post('/api/v1/user/register', newcomer)).body.data;
+  const { token } = (await post('/api/v1/user/login', newcomer)).body.data;
+  const shopper = { authorization: `Bearer ${token}` };
+  const orders = await Promise.all(Array.from({ length: 3 }, () => checkout(shopper, [{ product_id: 'sku-12', quantity: 1 }])));
+  expect(orders.map(({ body }) => body.data.status)).toEqual(['PAID', 'PAID', 'PAID']);
+  const spent = orders.reduce((sum, { body }) => sum + body.data.total_cents, 0);
+  expect(await rows('SELECT balance_cents AS cents FROM mall_payment.accounts WHERE user_id = ?', [id])).toEqual([
+    { cents: openingBalanceCents - spent },
+  ]);
+});
+
 test('the catalogue is read page by page and product by product', async () => {
   const second = await get('/api/v1/products?page=2');
   expect(second.body.data.items).toHaveLength(20);
@@ -78,8 +108,8 @@ test('the catalogue is read page by page and product by product', async () => {
 test('a checkout is paid, found again, and told only to who made it', async () => {
   const shopper = await logIn(1);
   const order = await checkout(shopper, [
-    { product_id: 'sku-3', quantity: 2 },
     { product_id: 'sku-4', quantity: 1 },
+    { product_id: 'sku-3', quantity: 2 },
   ]);
   expect([order.status, order.body.data.status]).toEqual([200, 'PAID']);
   const { id, total_cents, items } = order.body.data;
@@ -119,6 +149,53 @@ test('a checkout that is repeated is one order, charged once', async () => {
   expect(last.body.data.status).toBe('PAID');
   expect(await rows('SELECT COUNT(*) AS count FROM mall_payment.payments WHERE user_id = 3')).toEqual([{ count: 1 }]);
   expect(await available('sku-6')).toBe(1_000_000 - 1);
+
+  const other = await checkout(shopper, [{ product_id: 'sku-6', quantity: 2 }], key);
+  expect([other.status, other.body.code]).toEqual([409, codes.orderStatus]);
+});
+
+test('of many who take an order over one gets it, and whoever had it before changes nothing', async () => {
+  const runtime = testRuntime('orders', {
+    config: {
+      mysql: `${mall.mysql.host}:${mall.mysql.port}`,
+      mysqlUser: mall.mysql.user,
+      mysqlPassword: mall.mysql.password,
+      namespace: mall.namespace,
+    },
+  });
+  try {
+    const store = orderStore({ sql: await openSql(runtime), clock: runtime.clock });
+    const id = anOrderId();
+    const lines = [{ productId: 'sku-13', quantity: 1, priceCents: 100 }];
+    const hourMs = 3_600_000;
+    const first = await store.insert({ id, userId: 999, key: 'race', totalCents: 100, lines }, hourMs);
+    if (first === undefined) throw new Error('Expected a new order');
+    const claims = await Promise.all(Array.from({ length: 8 }, (_, index) => store.claim(first, 2 * hourMs + index)));
+    const [winner, ...others] = claims.filter((claim) => claim !== undefined);
+    expect([winner?.id, others]).toEqual([id, []]);
+    expect(await Promise.all([store.startPaying(first), store.startUndo(first), store.finish(first, 'PAID')])).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    if (winner === undefined) return;
+    // A statement that is late finds that the order has moved on.
+    expect(await store.startUndo(winner)).toMatchObject({ status: 'CANCELLING' });
+    expect(await store.startPaying(winner)).toBe(undefined);
+    expect(await store.finish({ ...winner, status: 'CANCELLING' }, 'CANCELLED')).toMatchObject({ status: 'CANCELLED' });
+    expect(await store.byId({ id, userId: 999 })).toMatchObject({ status: 'CANCELLED', claimMs: 0 });
+  } finally {
+    await runtime.stop();
+  }
+});
+
+test('a payment is answered only to who made it: another user or amount is refused', async () => {
+  const order = anOrderId();
+  const receipt = { orderId: order, amountCents: 100, status: 'PAID' };
+  expect(await charge({ orderId: order, userId: 6, amountCents: 100 })).toEqual(receipt);
+  expect(await charge({ orderId: order, userId: 6, amountCents: 100 })).toEqual(receipt);
+  await expect(charge({ orderId: order, userId: 6, amountCents: 101 })).rejects.toMatchObject({ code: codes.orderStatus });
+  await expect(charge({ orderId: order, userId: 7, amountCents: 100 })).rejects.toMatchObject({ code: codes.orderStatus });
 });
 
 test('of many who want the last piece one gets it', async () => {
@@ -148,9 +225,8 @@ test('who cannot pay gets nothing and the stock is as before', async () => {
 });
 
 test('stock is taken and given back once for each order, whatever is repeated and in whatever order', async () => {
-  const inventory = inventoryClient();
   const stocks = () => Promise.all(['sku-8', 'sku-9'].map(available));
-  const [first, second, third] = Array.from({ length: 3 }, () => anOrderId());
+  const [first, second, third] = [anOrderId(), anOrderId(), anOrderId()];
   const lines = [
     { productId: 'sku-9', quantity: 3 },
     { productId: 'sku-8', quantity: 2 },
@@ -171,29 +247,36 @@ test('stock is taken and given back once for each order, whatever is repeated an
   expect(await stocks()).toEqual([1_000_000, 1_000_000]);
 });
 
-test('the sweep finishes what a dead process has left behind', async () => {
-  const [begun, undone] = [anOrderId(), anOrderId()];
-  await inventoryClient()('Reduce', { orderId: undone, lines: [{ productId: 'sku-11', quantity: 4 }] });
+test('the sweep ends what a dead process has left behind: it undoes what was not promised and charges what was', async () => {
+  const [created, pending, cancelling] = [anOrderId(), anOrderId(), anOrderId()];
+  const reduce = (order: string, product: string, quantity: number) =>
+    inventory('Reduce', { orderId: order, lines: [{ productId: product, quantity }] });
+  await Promise.all([reduce(created, 'sku-14', 3), reduce(pending, 'sku-10', 2), reduce(cancelling, 'sku-11', 4)]);
   const insert = here(`INSERT INTO mall_orders.orders (id, user_id, idempotency_key, status, total_cents, settle_after_ms) VALUES ?`);
   const lines = [
-    [begun, 'sku-10', 2, 100],
-    [undone, 'sku-11', 4, 100],
+    [created, 'sku-14', 3, 100],
+    [pending, 'sku-10', 2, 100],
+    [cancelling, 'sku-11', 4, 100],
   ];
   await books.query(here('INSERT INTO mall_orders.order_lines VALUES ?'), [lines]);
   await books.query(insert, [
     [
-      [begun, 14, 'begun', 'CREATED', 200, Date.now() - 1],
-      [undone, 14, 'undone', 'CANCELLING', 400, Date.now() - 1],
+      [created, 14, 'created', 'CREATED', 300, Date.now() - 1],
+      [pending, 14, 'pending', 'PENDING', 200, Date.now() - 1],
+      [cancelling, 14, 'cancelling', 'CANCELLING', 400, Date.now() - 1],
     ],
   ]);
-  await waitUntil({ timeoutMs: 20_000, describe: () => 'Expected both orders to be finished' }, async () =>
+  await waitUntil({ timeoutMs: 20_000, describe: () => 'Expected every order to be ended' }, async () =>
     (await orderStatuses(14)).every((status) => status === 'PAID' || status === 'CANCELLED'),
   );
-  expect((await orderStatuses(14)).sort()).toEqual(['CANCELLED', 'PAID']);
-  expect([await available('sku-10'), await available('sku-11')]).toEqual([1_000_000 - 2, 1_000_000]);
-  expect(await rows('SELECT order_id AS id, amount_cents AS cents FROM mall_payment.payments WHERE user_id = 14')).toEqual([
-    { id: begun, cents: 200 },
+  expect(await rows("SELECT idempotency_key AS which FROM mall_orders.orders WHERE user_id = 14 AND status = 'PAID'")).toEqual([
+    { which: 'pending' },
   ]);
+  expect(await Promise.all(['sku-14', 'sku-10', 'sku-11'].map(available))).toEqual([1_000_000, 1_000_000 - 2, 1_000_000]);
+  expect(await rows('SELECT order_id AS id, amount_cents AS cents FROM mall_payment.payments WHERE user_id = 14')).toEqual([
+    { id: pending, cents: 200 },
+  ]);
+  await expect(reduce(created, 'sku-14', 3)).rejects.toMatchObject({ code: codes.orderStatus });
 });
 
 test('the mall says what is missing: products, users without a token, and a URL', async () => {
@@ -267,23 +350,24 @@ const checkout = (shopper: Record<string, string>, items: { product_id: string; 
 
 const anOrderId = () => orderId({ nowMs: Date.now(), entropy: randomBytes(10) });
 
-/** Calls a replica of inventory as orders does, and rejects with the business code. */
-function inventoryClient() {
-  const replica = mall.replicas.find(({ service }) => service === 'inventory');
-  const contract = loadContract('inventory');
-  return function call(method: 'Reduce' | 'Restore', request: InventoryRequest): Promise<unknown> {
-    const client = new Client(replica?.address ?? '', credentials.createInsecure());
-    const { path, requestSerialize, responseDeserialize } = contract[method] as MethodDefinition<InventoryRequest, unknown>;
-    return new Promise((resolve, reject) => {
-      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, answer) => {
-        client.close();
-        if (error === null) resolve(answer);
-        else reject({ code: Number(error.metadata.get('mall-code')[0]) });
-      });
+/** Calls a replica of a service as orders does, and rejects with the business code. */
+function rpc(service: 'inventory' | 'payment', method: string, request: object): Promise<unknown> {
+  const replica = mall.replicas.find((one) => one.service === service);
+  const client = new Client(replica?.address ?? '', credentials.createInsecure());
+  const contract: ServiceDefinition = loadContract(service);
+  const { path, requestSerialize, responseDeserialize } = contract[method] as MethodDefinition<object, unknown>;
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, answer) => {
+      client.close();
+      if (error === null) resolve(answer);
+      else reject({ code: Number(error.metadata.get('mall-code')[0]) });
     });
-  };
+  });
 }
-type InventoryRequest = { orderId: string | undefined; lines?: { productId: string; quantity: number }[] };
+
+const inventory = (method: 'Reduce' | 'Restore', request: { orderId: string; lines?: { productId: string; quantity: number }[] }) =>
+  rpc('inventory', method, request);
+const charge = (request: { orderId: string; userId: number; amountCents: number }) => rpc('payment', 'Charge', request);
 
 async function rows(sql: string, params: (string | number)[] = []): Promise<RowDataPacket[]> {
   const [found] = await books.query<RowDataPacket[]>(here(sql), params);

@@ -66,12 +66,53 @@ test('a replica whose lease was revoked by others registers again', async () => 
   await becomes({ 1: '127.0.0.1:1001' });
   const { kvs } = await etcd.get('b/orders/1').exec();
   await etcd.leaseClient.leaseRevoke({ ID: String(kvs[0]?.lease) });
-  await becomes({});
+  await waitUntil({ timeoutMs: 10_000, describe: () => `Expected a second registration, got ${kinds}` }, () => kinds.length === 3);
   await becomes({ 1: '127.0.0.1:1001' });
   await registration.withdraw();
   await becomes({});
   stop();
   expect(kinds).toEqual(['registered', 'lost', 'registered', 'withdrawn']);
+});
+
+test('a replica whose key others deleted puts it back, under the lease it has', async () => {
+  const kinds: string[] = [];
+  const { becomes, stop } = watch('deleted');
+  const registration = await publish({ ...replica('deleted', '127.0.0.1:1001'), onEvent: ({ kind }) => kinds.push(kind) });
+  await becomes({ 1: '127.0.0.1:1001' });
+  const lease = (await etcd.get('deleted/orders/1').exec()).kvs[0]?.lease;
+  for (let times = 1; times <= 2; times += 1) {
+    await etcd.delete().key('deleted/orders/1').exec();
+    await waitUntil(
+      { timeoutMs: 10_000, describe: () => `Expected the key to be put back, got ${kinds}` },
+      () => kinds.length === 1 + times,
+    );
+    expect((await etcd.get('deleted/orders/1').exec()).kvs[0]?.lease).toBe(lease);
+  }
+  await registration.withdraw();
+  await becomes({});
+  stop();
+  expect(kinds).toEqual(['registered', 'restored', 'restored', 'withdrawn']);
+});
+
+test('news that its listener failed to take are told again', async () => {
+  const stale: unknown[] = [];
+  const taken: Replicas[] = [];
+  let isFirst = true;
+  const own = await publish(replica('again', '127.0.0.1:1001'));
+  const watching = watchReplicas({
+    keys: etcd.namespace('again/'),
+    service: 'orders',
+    onReplicas(replicas) {
+      if (!isFirst) return taken.push(replicas);
+      isFirst = false;
+      throw new Error('not now');
+    },
+    onStale: (cause) => stale.push(cause),
+  });
+  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected the replicas to be told again' }, () => taken.length > 0);
+  expect([Object.fromEntries(taken[0] ?? []), stale]).toEqual([{ 1: '127.0.0.1:1001' }, [new Error('not now')]]);
+  watching.stop();
+  await own.withdraw();
 });
 
 test('while etcd is away the last known replicas stay, and news arrive when it is back', async () => {

@@ -59,7 +59,9 @@ test('an operator is told about health, readiness and metrics', async () => {
   expect(await ask('/ready')).toEqual([200, '{"status":"ready","failing":{}}']);
   const [, metrics] = await ask('/metrics');
   expect(metrics).toContain('rpc_server_requests_code_total{method="/payment.Payment/Charge",code="0"} 1');
-  expect(metrics).toContain('mall_cpu_usage_milli');
+  for (const name of ['mall_cpu_usage_milli', 'process_cpu_seconds_total', 'nodejs_eventloop_lag_p99_seconds']) {
+    expect(metrics).toMatch(new RegExp(`^${name} [0-9.e+-]+$`, 'm'));
+  }
   expect((await ask('/nowhere'))[0]).toBe(404);
 });
 

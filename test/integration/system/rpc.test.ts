@@ -1,6 +1,9 @@
-import { createServer } from 'node:net';
+import { Client as Channel, credentials } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
+import { protoPath as healthProto } from 'grpc-health-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { claimPorts, type Ports } from '../../../compose/ports.ts';
 import { runClock, waitUntil } from '../../../core/time.ts';
 import { startOtlpReceiver } from '../../../harness/observe/otlp.ts';
 import type { Span } from '../../../harness/observe/otlp-decode.ts';
@@ -16,8 +19,11 @@ const clock = runClock();
 const undo = new AsyncDisposableStack();
 const spans: Span[] = [];
 let flush: () => Promise<void>;
+let ports: Ports;
 
 beforeAll(async () => {
+  ports = await claimPorts({ random: Math.random });
+  undo.defer(() => ports.close());
   const receiver = await startOtlpReceiver({ epochMs: clock.nowMs(), store: { add: (batch) => void spans.push(...batch) } });
   undo.defer(receiver.close);
   const { metrics } = testRuntime('orders');
@@ -73,7 +79,7 @@ test('a call gets no more time than its own limit', async () => {
 });
 
 test('an address where nobody answers fails at once', async () => {
-  const runtime = testRuntime('orders', { clock, replicas: { payment: `127.0.0.1:${await freePort()}` } });
+  const runtime = testRuntime('orders', { clock, replicas: { payment: `127.0.0.1:${await ports.next()}` } });
   await expect(rpcClient(runtime, 'payment').charge({})).rejects.toMatchObject({ code: codes.rpc, httpStatus: 503, refusedBy: undefined });
   await runtime.stop();
 });
@@ -163,17 +169,28 @@ test('a server that stops lets calls in progress finish', async () => {
   await expect(mall.payment.charge({})).rejects.toMatchObject({ code: codes.rpc });
 });
 
+test.each(['', 'payment.Payment'])("who watches the health of '%s' hears when it stops", async (service) => {
+  await using mall = await paymentBehindOrders({ charge: async () => ({}) });
+  await using health = watchHealth(mall.listen, service);
+  await health.becomes('SERVING');
+  const stopped = mall.paymentRuntime.stop();
+  await health.becomes('NOT_SERVING');
+  health.end();
+  await stopped;
+});
+
 /** The payment service with one handler of the test's own, and a client of it as orders has it. */
 async function paymentBehindOrders(
   { charge }: Pick<Handlers<'payment'>, 'charge'>,
   { timeoutMs = 2_000, without = [] }: { timeoutMs?: number; without?: ('breaker' | 'shedding')[] } = {},
 ) {
-  const listen = `127.0.0.1:${await freePort()}`;
+  const listen = `127.0.0.1:${await ports.next()}`;
   const paymentRuntime: TestRuntime = testRuntime('payment', { clock, listen, without });
   await serve(paymentRuntime, 'payment', { charge, get: async () => ({}) });
   const orders = testRuntime('orders', { clock, without, replicas: { payment: listen } });
   const payment = rpcClient(orders, 'payment', { timeoutMs });
   return {
+    listen,
     payment,
     orders,
     paymentRuntime,
@@ -184,10 +201,26 @@ async function paymentBehindOrders(
   };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
+/** By gRPC's own health protocol. */
+function watchHealth(address: string, service: string) {
+  const { Watch } = loadSync(healthProto, { enums: String })['grpc.health.v1.Health'] as unknown as {
+    Watch: { path: string; requestSerialize(value: object): Buffer; responseDeserialize(bytes: Buffer): { status: string } };
+  };
+  const channel = new Channel(address, credentials.createInsecure());
+  const stream = channel.makeServerStreamRequest(Watch.path, Watch.requestSerialize, Watch.responseDeserialize, { service });
+  let seen = '';
+  stream.on('data', ({ status }) => {
+    seen = status;
+  });
+  // It ends by being cancelled.
+  stream.on('error', () => undefined);
+  return {
+    becomes: (expected: string) =>
+      waitUntil({ timeoutMs: 5_000, describe: () => `Expected ${expected}, got '${seen}'` }, () => seen === expected),
+    end: () => stream.cancel(),
+    async [Symbol.asyncDispose]() {
+      stream.cancel();
+      channel.close();
+    },
+  };
 }

@@ -1,12 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, connect as dial, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { context, ROOT_CONTEXT } from '@opentelemetry/api';
+import { context, ROOT_CONTEXT, SpanStatusCode } from '@opentelemetry/api';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { claimPorts } from '../../../compose/ports.ts';
+import { claimPorts, type Ports } from '../../../compose/ports.ts';
 import { planServers, type Servers } from '../../../compose/servers.ts';
 import { startWatchdog } from '../../../compose/watchdog.ts';
+import { splitAddress } from '../../../core/address.ts';
 import { runClock, waitUntil } from '../../../core/time.ts';
 import { codes, MallError } from '../../../system/errors.ts';
 import { withDeadline } from '../../../system/rpc/context.ts';
@@ -19,13 +21,14 @@ const spans = recordSpans();
 const clock = runClock();
 const undo = new AsyncDisposableStack();
 let servers: Servers;
+let ports: Ports;
 
 beforeAll(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'stores-test-'));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   const watchdog = await startWatchdog();
   undo.defer(() => watchdog.close());
-  const ports = await claimPorts({ random: Math.random });
+  ports = await claimPorts({ random: Math.random });
   undo.defer(() => ports.close());
   servers = await planServers({ given: {}, ports });
   await servers.start({
@@ -60,6 +63,19 @@ test('a key that exists is told apart from a broken database, and opens no break
   expect(await metricValue(books.runtime, 'mall_breaker_requests_total', { kind: 'sql', result: 'failure' })).toBe(0);
 });
 
+test('a row that exists already is an answer: its span is not failed, and nothing of the row is in it', async () => {
+  await using books = await openBooks();
+  const insert = () => books.sql.execute('INSERT INTO books (id, copies) VALUES (?, ?)', ['15912345678', 1]);
+  await insert();
+  await expect(insert()).rejects.toThrow('A row with this key exists already');
+  await expect(
+    books.sql.transaction((tx) => tx.execute('INSERT INTO books (id, copies) VALUES (?, ?)', ['15912345678', 1])),
+  ).rejects.toBeInstanceOf(DuplicateKeyError);
+  const told = spans.getFinishedSpans().map(({ status, attributes, events }) => ({ status, attributes, events }));
+  expect(new Set(told.map(({ status }) => status.code))).toEqual(new Set([SpanStatusCode.UNSET]));
+  expect(JSON.stringify(told)).not.toContain('15912345678');
+});
+
 test('statements that fail open the breaker, which refuses without asking the database', async () => {
   await using books = await openBooks();
   const refusals: unknown[] = [];
@@ -87,6 +103,8 @@ test('a transaction that the business gives up leaves nothing behind and opens n
     await expect(attempt).rejects.toMatchObject({ code: codes.outOfStock });
   }
   expect(await books.sql.query("SELECT id FROM books WHERE id = 'half'")).toEqual([]);
+  const transactions = spans.getFinishedSpans().filter(({ name }) => name === 'TRANSACTION');
+  expect(transactions.map(({ status }) => status.code)).toEqual(Array.from({ length: 30 }, () => SpanStatusCode.UNSET));
   const events = { name: 'orders->mysql', kind: 'sql' };
   expect(await metricValue(books.runtime, 'mall_breaker_requests_total', { ...events, result: 'failure' })).toBe(0);
 });
@@ -114,6 +132,13 @@ test('a transaction is one event for the breaker and one span over its statement
   const parents = [insert, update, select].map((span) => span?.parentSpanContext?.spanId);
   expect(new Set(parents)).toEqual(new Set([transaction?.spanContext().spanId]));
   expect(transaction?.parentSpanContext?.spanId).toBe(order?.spanContext().spanId);
+  // One call on the edge, not four.
+  expect([insert, update, select, transaction].map((span) => span?.attributes['mall.edge'])).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    'orders->mysql',
+  ]);
   expect(insert?.attributes['db.query.text']).toBe('INSERT INTO books (id, copies) VALUES (?, ?)');
 });
 
@@ -154,6 +179,23 @@ test('a transaction that runs out of time leaves nothing behind', async () => {
     const rows = await books.sql.query('SELECT id FROM books WHERE id = ?', ['late']);
     return rows.length === 0;
   });
+});
+
+test('where the network has gone silent, what ran out of time leaves no connection open and nothing waiting', async () => {
+  await using network = await networkBefore(`${servers.mysql.host}:${servers.mysql.port}`);
+  await using books = await openBooks({ connections: 1, mysql: network.address });
+  const owed = Promise.withResolvers<unknown>();
+  const attempt = within(200, () =>
+    books.sql.transaction((tx) => {
+      network.silence();
+      return tx.query('SELECT 1').catch(owed.resolve);
+    }),
+  );
+  await expect(attempt).rejects.toMatchObject({ refusedBy: 'deadline' });
+  expect(await owed.promise).toMatchObject({ code: codes.database });
+  await waitUntil({ timeoutMs: 5_000, describe: () => `Expected no connection, got ${network.open()}` }, () => network.open() === 0);
+  network.speak();
+  expect(await books.sql.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
 });
 
 test('a value is loaded once, then read from the cache until it is forgotten', async () => {
@@ -203,11 +245,11 @@ test('without Redis reads fail and the database is left alone', async () => {
 
 type Books = { sql: Sql; runtime: TestRuntime } & AsyncDisposable;
 
-async function openBooks(options: { connections?: number } = {}): Promise<Books> {
+async function openBooks({ connections = 10, mysql }: { connections?: number; mysql?: string } = {}): Promise<Books> {
   const { host, port, user, password } = servers.mysql;
-  const config = { mysql: `${host}:${port}`, mysqlUser: user, mysqlPassword: password };
+  const config = { mysql: mysql ?? `${host}:${port}`, mysqlUser: user, mysqlPassword: password };
   const runtime = testRuntime('orders', { clock, config });
-  const sql = await openSql(runtime, options);
+  const sql = await openSql(runtime, { connections });
   await sql.execute('CREATE TABLE IF NOT EXISTS books (id VARCHAR(20) PRIMARY KEY, copies INT NOT NULL)');
   return {
     sql,
@@ -219,11 +261,50 @@ async function openBooks(options: { connections?: number } = {}): Promise<Books>
   };
 }
 
+/** Stands before a server and carries everything, until it is told to keep silent: then nothing passes, not even the end of a connection. */
+async function networkBefore(address: string) {
+  const callers = new Set<Socket>();
+  let isSilent = false;
+  const server = createServer({ allowHalfOpen: true }, (caller) => {
+    const upstream = dial(splitAddress(address));
+    callers.add(caller);
+    for (const [from, to] of [
+      [caller, upstream],
+      [upstream, caller],
+    ] as const) {
+      from.on('data', (bytes) => void (isSilent || to.write(bytes)));
+      from.on('end', () => void (isSilent || to.end()));
+      from.on('error', () => undefined);
+      from.on('close', () => void (isSilent || to.destroy()));
+    }
+    caller.on('close', () => callers.delete(caller));
+  });
+  const port = await ports.next();
+  await new Promise<void>((resolve) => void server.listen(port, '127.0.0.1', resolve));
+  return {
+    address: `127.0.0.1:${port}`,
+    silence() {
+      isSilent = true;
+    },
+    speak() {
+      isSilent = false;
+    },
+    /** How many connections their callers still hold: a caller that is gone answers a byte with a reset. */
+    open() {
+      for (const caller of callers) caller.write('\0');
+      return callers.size;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const caller of callers) caller.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
 function openShelf({ redis = servers.redis, expirySeconds = 60 } = {}): { cache: Cache; redis: Redis } & AsyncDisposable {
   const runtime = testRuntime('user', { clock, config: { redis } });
   const cache = openCache(runtime, { expirySeconds });
-  const [host = '', port] = servers.redis.split(':');
-  const direct = new Redis({ host, port: Number(port) });
+  const direct = new Redis(splitAddress(servers.redis));
   return {
     cache,
     redis: direct,

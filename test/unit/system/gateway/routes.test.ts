@@ -82,7 +82,7 @@ test.each(['/api/v1/user/8', '/api/v1/orders?user_id=8'])('%s is closed for anot
 test.each([
   ['PAID', 200],
   ['PENDING', 202],
-  ['CREATED', 202],
+  ['CREATED', 409],
   ['CANCELLED', 409],
 ])('an order that is %s is answered with %i', async (status, httpStatus) => {
   placedStatus = status;
@@ -117,6 +117,7 @@ test.each([
   ['POST', '/api/v1/orders', { items: [{ product_id: "sku-1'; --", quantity: 1 }] }],
   ['POST', '/api/v1/user/register', { mobile: '13800000007' }],
   ['GET', '/api/v1/products?page=0', undefined],
+  ['GET', '/api/v1/products?page=10001', undefined],
   ['GET', '/api/v1/products?page=x', undefined],
   ['GET', '/api/v1/products?page_size=1000', undefined],
   ['GET', '/api/v1/user/me', undefined],

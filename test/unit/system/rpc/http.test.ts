@@ -1,8 +1,8 @@
 import fastify from 'fastify';
 import { afterEach, expect, test, vi } from 'vitest';
 import { MallError, refused } from '../../../../system/errors.ts';
-import { httpChain, type RouteHandler } from '../../../../system/rpc/chain.ts';
-import { metricValue, recordSpans, standingClock, testRuntime } from '../../../support/runtime.ts';
+import { type Govern, httpChain, type RouteHandler, unroutedChain } from '../../../../system/rpc/chain.ts';
+import { metricValue, recordSpans, standingClock, type TestRuntime, testRuntime } from '../../../support/runtime.ts';
 
 const spans = recordSpans();
 afterEach(() => {
@@ -94,10 +94,44 @@ test('a route whose answers fail is given a rest', async () => {
   expect(await metricValue(runtime, 'mall_breaker_trips_total', { name: 'POST /api/v1/orders', kind: 'http' })).toBe(1);
 });
 
-function gateway(handler: RouteHandler) {
+test.each(['breaker', 'shedding', 'limit'] as const)(
+  'a refusal by %s, here or further in, does not open the breaker of the route',
+  async (by) => {
+    const { ask, runtime } = gateway(async () => {
+      throw refused(by);
+    });
+    for (let index = 0; index < 60; index += 1) await ask();
+    const route = { name: 'POST /api/v1/orders', kind: 'http' };
+    expect(await metricValue(runtime, 'mall_breaker_requests_total', { ...route, result: 'success' })).toBe(60);
+    expect(await metricValue(runtime, 'mall_breaker_trips_total', route)).toBe(0);
+  },
+);
+
+test('what reaches no route is traced, and neither measured nor refused, however often it fails', async () => {
+  const wrong = async () => {
+    throw new MallError('badParameter', 'There is nothing here', { notFound: true });
+  };
+  const { ask, runtime } = gateway(wrong, { chain: unroutedChain });
+  const { statusCode, headers, body } = await ask();
+  expect([statusCode, body.message, headers['x-trace-id']]).toEqual([
+    404,
+    'There is nothing here',
+    spans.getFinishedSpans()[0]?.spanContext().traceId,
+  ]);
+
+  const failing = gateway(async () => Promise.reject(new TypeError('x is not a function')), { chain: unroutedChain });
+  for (let index = 0; index < 60; index += 1) expect(await failing.ask()).toMatchObject({ statusCode: 500, body: { code: 1001 } });
+  expect(failing.runtime.lines).toHaveLength(60);
+  for (const { metrics } of [runtime, failing.runtime]) {
+    const text = await metrics.registry.metrics();
+    expect(text).not.toMatch(/^(http_server_requests|mall_breaker|mall_shedding)\w+\{/m);
+  }
+});
+
+function gateway(handler: RouteHandler, { chain = httpChain }: { chain?: (runtime: TestRuntime) => Govern } = {}) {
   const runtime = testRuntime('gateway', { clock: standingClock() });
   const app = fastify();
-  app.post('/api/v1/orders', httpChain(runtime)('POST /api/v1/orders', handler));
+  app.post('/api/v1/orders', chain(runtime)('POST /api/v1/orders', handler));
   return {
     runtime,
     async ask(headers: Record<string, string> = {}) {

@@ -1,7 +1,7 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import { MallError, refused } from '../../../../system/errors.ts';
-import { fromStatus, isRpcFailure, toStatus } from '../../../../system/rpc/status.ts';
+import { fromStatus, isFailureStatus, isRpcFailure, toStatus } from '../../../../system/rpc/status.ts';
 
 /** What a client's callback gets for what a server sent. */
 const received = (thrown: unknown) => fromStatus(Object.assign(new Error('any'), toStatus(thrown)) as ServiceError);
@@ -34,6 +34,26 @@ test.each([
 ])('gRPC status %i that no service of ours sent keeps its meaning', (code, expected) => {
   const error = Object.assign(new Error('any'), { code, details: 'from the transport', metadata: new Metadata() });
   expect(fromStatus(error)).toMatchObject({ ...expected, grpcStatus: code });
+});
+
+test.each([
+  new MallError('outOfStock'),
+  new MallError('paymentTimeout', undefined, { refusedBy: 'deadline' }),
+  refused('deadline'),
+  refused('shedding'),
+  new MallError('database'),
+  new TypeError('a mistake'),
+])('balancing judges what came over the wire as a breaker judges what was thrown: $message', (thrown) => {
+  const { code, metadata } = toStatus(thrown);
+  expect(isFailureStatus(code, metadata as Metadata)).toBe(isRpcFailure(received(thrown)));
+});
+
+test('balancing counts what gRPC itself found out, and no answer', () => {
+  expect([status.UNAVAILABLE, status.NOT_FOUND, status.OK].map((code) => isFailureStatus(code, new Metadata()))).toEqual([
+    true,
+    false,
+    false,
+  ]);
 });
 
 test('a business failure does not count against the callee, whatever its status; a refusal and a broken store do', () => {

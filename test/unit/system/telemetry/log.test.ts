@@ -39,6 +39,13 @@ test('complaints are bounded by the second, and those held back are counted', ()
   ]);
 });
 
+test('why the process ends is written, however many complaints came before it', () => {
+  const { log, lines } = recorded({ linesPerSecond: 1 });
+  for (let index = 0; index < 5; index += 1) log.error(`complaint ${index}`);
+  log.fatal('the end');
+  expect(lines.map(({ msg }) => msg)).toEqual(['complaint 0', 'the end']);
+});
+
 function recorded({ linesPerSecond = 20 } = {}) {
   const lines: Record<string, unknown>[] = [];
   const clock = standingClock();

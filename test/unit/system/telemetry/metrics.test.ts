@@ -31,12 +31,12 @@ test('levels are read when they are asked for', async () => {
   const { registry, levels } = createMetrics();
   levels.cpuMilli = () => 431;
   levels.dropRatios.push({ name: 'orders->mysql', kind: 'sql', read: () => 0.25 });
-  let loads = [{ target: 'inventory', instance: 'inventory.1', load: 12 }];
+  let loads = [{ target: 'inventory', address: '127.0.0.1:4001', load: 12 }];
   levels.p2cLoads = () => loads;
-  expect(await registry.metrics()).toContain('mall_p2c_load{target="inventory",address="inventory.1"} 12');
+  expect(await registry.metrics()).toContain('mall_p2c_load{target="inventory",address="127.0.0.1:4001"} 12');
   loads = [];
   const text = await registry.metrics();
   expect(text).toContain('mall_cpu_usage_milli 431');
   expect(text).toContain('mall_breaker_drop_ratio{name="orders->mysql",kind="sql"} 0.25');
-  expect(text).not.toContain('inventory.1');
+  expect(text).not.toContain('127.0.0.1:4001');
 });

@@ -34,3 +34,10 @@ test('a rejection passes through and marks the span as failed', async () => {
     { status: { code: SpanStatusCode.ERROR, message: 'gone' }, attributes: { 'mall.edge': 'orders->mysql' } },
   ]);
 });
+
+test('a rejection that is an answer passes through and leaves no mark', async () => {
+  const runtime = testRuntime('orders', { clock: standingClock() });
+  const answering = inSpan(runtime, 'reduce_stock', () => Promise.reject(new Error('sold out')), { hasFailed: () => false });
+  await expect(answering).rejects.toThrow('sold out');
+  expect(spans.getFinishedSpans()).toMatchObject([{ status: { code: SpanStatusCode.UNSET } }]);
+});

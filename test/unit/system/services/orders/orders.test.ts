@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
 import { MallError, refused } from '../../../../../system/errors.ts';
-import { kindOf } from '../../../../../system/services/orders/fulfil.ts';
-import { afterFailure, isKey, linesOf, priced, totalCentsOf } from '../../../../../system/services/orders/orders.ts';
+import { isFor, isKey, linesOf, type Order, priced, stepFailureOf, totalCentsOf } from '../../../../../system/services/orders/orders.ts';
 
-test('one line for each product', () => {
+test('one line for each product, in the order of the database', () => {
   const wanted = [
-    { productId: 'sku-1', quantity: 1 },
     { productId: 'sku-2', quantity: 2 },
+    { productId: 'sku-1', quantity: 1 },
     { productId: 'sku-1', quantity: 3 },
   ];
   expect(linesOf(wanted)).toEqual([
@@ -65,35 +64,40 @@ test.each([
 });
 
 test.each([
-  [new MallError('outOfStock'), 'no'],
-  [new MallError('insufficientBalance'), 'no'],
-  [new MallError('orderStatus'), 'no'],
-  [refused('breaker'), 'broken'],
-  [refused('shedding'), 'turnedAway'],
-  [refused('limit'), 'turnedAway'],
-  [refused('deadline'), 'unknown'],
-  [new MallError('rpc'), 'unknown'],
-  [new MallError('database'), 'unknown'],
-  [new MallError('serverError'), 'unknown'],
-] as const)('%s leaves behind: %s', (error, kind) => {
-  expect(kindOf(error)).toBe(kind);
+  [[{ productId: 'sku-1', quantity: 2 }], true],
+  [[{ productId: 'sku-1', quantity: 3 }], false],
+  [[{ productId: 'sku-2', quantity: 2 }], false],
+  [
+    [
+      { productId: 'sku-1', quantity: 2 },
+      { productId: 'sku-2', quantity: 2 },
+    ],
+    false,
+  ],
+])('whether two of sku-1 are %j: %s', (wanted, is) => {
+  const order: Order = {
+    id: 'O1',
+    userId: 1,
+    status: 'PAID',
+    totalCents: 300,
+    lines: [{ productId: 'sku-1', quantity: 2, priceCents: 150 }],
+  };
+  expect(isFor(order, wanted)).toBe(is);
 });
 
 test.each([
-  ['placing', 'reduce', 'no', 'cancel', 'asItCame'],
-  ['placing', 'reduce', 'broken', 'cancel', 'asItCame'],
-  ['placing', 'reduce', 'turnedAway', 'cancel', 'asItCame'],
-  ['placing', 'reduce', 'unknown', 'undo', 'orderCreateFailed'],
-  ['placing', 'charge', 'no', 'undo', 'asItCame'],
-  ['placing', 'charge', 'broken', 'park', 'accepted'],
-  ['placing', 'charge', 'turnedAway', 'park', 'accepted'],
-  ['placing', 'charge', 'unknown', 'park', 'accepted'],
-  ['settling', 'reduce', 'no', 'cancel', 'asItCame'],
-  ['settling', 'reduce', 'broken', 'leave', 'asItCame'],
-  ['settling', 'reduce', 'unknown', 'leave', 'asItCame'],
-  ['settling', 'charge', 'no', 'undo', 'asItCame'],
-  ['settling', 'charge', 'turnedAway', 'leave', 'asItCame'],
-  ['settling', 'charge', 'unknown', 'leave', 'asItCame'],
-] as const)('when %s, a %s that ends in "%s" makes the order %s, answered %s', (attempt, step, failure, action, answer) => {
-  expect(afterFailure({ attempt, step, failure })).toEqual({ action, answer });
+  [new MallError('outOfStock'), 'no'],
+  [new MallError('insufficientBalance'), 'no'],
+  [new MallError('orderStatus'), 'no'],
+  [refused('breaker'), 'turnedAway'],
+  [refused('shedding'), 'turnedAway'],
+  [refused('limit'), 'turnedAway'],
+  [refused('deadline'), 'unknown'],
+  [new MallError('paymentTimeout'), 'unknown'],
+  [new MallError('rpc'), 'unknown'],
+  [new MallError('database'), 'unknown'],
+  [new MallError('serverError'), 'unknown'],
+  [new TypeError('a mistake of ours'), 'unknown'],
+] as const)('%s leaves behind: %s', (error, failure) => {
+  expect(stepFailureOf(error)).toBe(failure);
 });

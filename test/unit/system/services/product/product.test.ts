@@ -16,6 +16,7 @@ test.each([
   ],
   [{ page: 1, pageSize: 101 }, undefined],
   [{ page: -1, pageSize: 20 }, undefined],
+  [{ page: 10_001, pageSize: 20 }, undefined],
   [{ page: 1, pageSize: -1 }, undefined],
 ])('the page for %j is %j', (asked, page) => {
   expect(pageOf(asked)).toEqual(page);
