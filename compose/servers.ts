@@ -75,7 +75,8 @@ export async function planServers({ given, ports }: { given: GivenServers; ports
             },
           );
         };
-        const describe = () => `Expected a server to answer at the address in ${variables[backend]}, got ${why}`;
+        const address = { mysql: `${mysql.host}:${mysql.port}`, redis, etcd }[backend];
+        const describe = () => `Expected a server to answer at ${address} (${variables[backend]}), got ${why}`;
         await waitUntil({ timeoutMs: givenTimeoutMs, everyMs: 100, signal: either, describe }, probe).catch((thrown) => {
           either.throwIfAborted();
           throw new UsageError(messageOf(thrown), { cause: thrown });
