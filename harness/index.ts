@@ -1,5 +1,11 @@
 /** The vocabulary of a scenario: all that a file in `scenarios/` imports. */
 export { cut, reset, silent, slow, throttle } from '../chaos/faults.ts';
-export { balance, breaker, errors, latency, orders, shedding, stock, traces } from './expect.ts';
+export { balance } from './expect/balance.ts';
+export { orders, stock } from './expect/books.ts';
+export { breaker } from './expect/breaker.ts';
+export { errors } from './expect/errors.ts';
+export { latency } from './expect/latency.ts';
+export { shedding } from './expect/shedding.ts';
+export { traces } from './expect/traces.ts';
 export { ramp, steady } from './load.ts';
 export { phase, scenario } from './scenario.ts';

@@ -1,4 +1,4 @@
-import type { Expectation } from './expect.ts';
+import type { Expectation } from './expect/expectation.ts';
 import type { Observations } from './observe/observations.ts';
 import type { Outcome, RunRecord } from './record.ts';
 

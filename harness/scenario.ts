@@ -1,7 +1,7 @@
 import type { Fault } from '../chaos/faults.ts';
 import type { Duration } from '../core/units.ts';
 import type { Service } from '../system/topology.ts';
-import type { Expectation } from './expect.ts';
+import type { Expectation } from './expect/expectation.ts';
 import type { Load, Shoppers } from './load.ts';
 
 /** A stretch of the timeline with one load, its faults and its expectations. */

@@ -1,6 +1,7 @@
 import { build } from 'hdr-histogram-js';
 import { expect, test } from 'vitest';
-import { balance, breaker, errors, latency, orders, requestsFor, shedding, stock, traces } from '../../../harness/expect.ts';
+import { requestsFor } from '../../../harness/expect/latency.ts';
+import { balance, breaker, errors, latency, orders, shedding, stock, traces } from '../../../harness/index.ts';
 import type { Audit, Calls, Observations, SheddingPoint } from '../../../harness/observe/observations.ts';
 import type { RequestOutcome } from '../../../harness/record.ts';
 

@@ -1,0 +1,29 @@
+import { type Duration, toMs } from '../../core/units.ts';
+import type { Route, Service } from '../../system/topology.ts';
+import type { Observations } from '../observe/observations.ts';
+import type { Verdict } from '../record.ts';
+
+/** A claim that can say itself in words and judge itself against what was seen in its phase. */
+export type Expectation = {
+  sentence: string;
+  judge: (seen: Observations) => Verdict;
+  /** A percentile needs a number of requests behind it; `plan` refuses a phase that is too short or too quiet for it. */
+  percentile?: { quantile: number; route: Route; fromMs: number };
+  /** Another phase whose observations are compared with. */
+  comparesWith?: string;
+  /** The longest `within`, so that `plan` can refuse one that does not fit the phase. */
+  withinMs?: number;
+  /** A replica that must exist. */
+  replica?: { service: Service; replica: number };
+};
+/** `within` counts from the start of the phase. */
+export type Within = { within: Duration };
+/** Judges only what happens from this long after the start of the phase. */
+export type From = { from?: Duration };
+
+/** The rest of the phase from some time on; undefined for all of it. */
+export const partFrom = ({ window }: Observations, fromMs: number) =>
+  fromMs === 0 ? undefined : { ...window, fromMs: window.fromMs + fromMs };
+
+/** What a sentence says of `from`; nothing where it is the start. */
+export const since = (from: Duration) => (toMs(from) === 0 ? '' : `, from ${from} on`);
