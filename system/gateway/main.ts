@@ -40,3 +40,4 @@ runtime.onStop('http', async () => {
   await app.close();
   clearInterval(farewell);
 });
+runtime.log.info({ listen: config.listen }, 'gateway answers');
