@@ -1,11 +1,11 @@
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { messageOf, UsageError } from './core/errors.ts';
 import { requireNode } from './core/runtime.ts';
 import { monotonic } from './core/time.ts';
 import { findScenario, listScenarios, loadScenario } from './harness/catalogue.ts';
 import { describePlan, planRun } from './harness/plan.ts';
-import { type Outcome, readRecord } from './harness/record.ts';
+import { type Outcome, readRecord, writeRecord } from './harness/record.ts';
 import { run } from './harness/run.ts';
 import type { Moment } from './harness/timeline.ts';
 import { type Live, verdictTable } from './reports/console.ts';
@@ -102,9 +102,17 @@ async function runCommand(args: string[]): Promise<number> {
       },
     });
     terminal.end();
-    const report = relative(process.cwd(), await writeHtml(folder, record));
-    console.log(verdictTable(record, { colour: terminal.colour, width: terminal.width, report }));
-    return exitCodes[record.outcome];
+    const { colour, width } = terminal;
+    try {
+      await writeRecord(folder, record);
+      const report = relative(process.cwd(), await writeHtml(folder, record));
+      console.log(verdictTable(record, { colour, width, report }));
+      return exitCodes[record.outcome];
+    } catch (cause) {
+      // The verdicts are not lost with the disk.
+      console.log(verdictTable(record, { colour, width }));
+      throw new UsageError(`The record and the report could not be written to '${folder}': ${messageOf(cause)}`, { cause });
+    }
   } catch (thrown) {
     terminal.end();
     if (!(interrupt.signal.reason instanceof Interruption)) throw thrown;
@@ -126,7 +134,11 @@ async function reportCommand(args: string[]): Promise<number> {
   const [folder, ...more] = positionals;
   if (folder === undefined || more.length > 0)
     throw new UsageError('Expected one folder of a run: npm run report -- runs/<scenario>-<time>');
-  console.log(await writeHtml(folder, await readRecord(folder)));
+  const record = await readRecord(folder);
+  const file = await writeHtml(folder, record).catch((cause) => {
+    throw new UsageError(`The report could not be written to '${folder}': ${messageOf(cause)}`, { cause });
+  });
+  console.log(file);
   return 0;
 }
 

@@ -7,7 +7,7 @@ import { findCapacity } from './capacity.ts';
 import { conclude, type JudgedExpectation, judge } from './judge.ts';
 import { type Evidence, observationsOf } from './observe/evidence.ts';
 import { checkPercentiles, type Plan } from './plan.ts';
-import { type RunRecord, writeRecord } from './record.ts';
+import type { RunRecord } from './record.ts';
 import { writeHlog } from './recording.ts';
 import { openRunFolder } from './run-folder.ts';
 import { settle, spansArrive } from './settle.ts';
@@ -97,8 +97,7 @@ async function play({ settings, folder, undo }: { settings: RunSettings; folder:
     verdicts,
     conclusion,
   });
-  await writeRecord(folder, record);
-  await writeHlog(folder, evidence.recording);
+  await writeHlog(folder, evidence.recording).catch((thrown) => watch.note(`The histograms could not be written: ${messageOf(thrown)}`));
   return record;
 }
 
