@@ -131,10 +131,10 @@ async function planCommand(args: string[]): Promise<number> {
 
 async function reportCommand(args: string[]): Promise<number> {
   const { positionals } = parse(args, {});
-  const [folder, ...more] = positionals;
-  if (folder === undefined || more.length > 0)
-    throw new UsageError('Expected one folder of a run: npm run report -- runs/<scenario>-<time>');
-  const record = await readRecord(folder);
+  const [path, ...more] = positionals;
+  if (path === undefined || more.length > 0) throw new UsageError('Expected one folder of a run: npm run report -- runs/<scenario>-<time>');
+  const record = await readRecord(path);
+  const folder = path.endsWith('.json') ? dirname(path) : path;
   const file = await writeHtml(folder, record).catch((cause) => {
     throw new UsageError(`The report could not be written to '${folder}': ${messageOf(cause)}`, { cause });
   });
