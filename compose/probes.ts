@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { splitAddress } from '../core/address.ts';
 
 /** Whether `GET url` answers 200 within a second. */
 export async function answersOk(url: string): Promise<boolean> {
@@ -24,8 +25,7 @@ const mysqlProtocolVersion = 10;
 
 /** The first bytes that come from `host:port` after `request` was sent; none when nothing comes within a second. */
 async function firstBytes(address: string, request: string): Promise<Buffer> {
-  const [host = '', port = ''] = address.split(':');
-  const socket = connect({ host, port: Number(port) });
+  const socket = connect(splitAddress(address));
   try {
     return await Promise.race([
       new Promise<Buffer>((resolve, reject) => {

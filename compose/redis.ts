@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { splitAddress } from '../core/address.ts';
 import type { Layer } from './layer.ts';
 import { answersPing } from './probes.ts';
 import type { Program } from './programs.ts';
@@ -36,10 +37,8 @@ export async function startRedis({
 
 /** Removes what a run left in a server that goes on without it: all keys of its namespace. */
 export async function deleteKeys(address: string, namespace: string): Promise<void> {
-  const [host = '', port = ''] = address.split(':');
   const redis = new Redis({
-    host,
-    port: Number(port),
+    ...splitAddress(address),
     lazyConnect: true,
     connectTimeout: 2_000,
     maxRetriesPerRequest: 1,

@@ -1,4 +1,5 @@
 import { createConnection } from 'mysql2/promise';
+import { splitAddress } from '../../core/address.ts';
 import { messageOf, UsageError } from '../../core/errors.ts';
 import { readConfig } from '../config.ts';
 import { schema as inventory } from '../services/inventory/schema.ts';
@@ -19,8 +20,7 @@ try {
 
 async function fill(seed: Seed): Promise<void> {
   const { mysql, mysqlUser, mysqlPassword, namespace } = readConfig();
-  const [host, port] = mysql.split(':');
-  const books = await createConnection({ host: host ?? '', port: Number(port), user: mysqlUser, password: mysqlPassword });
+  const books = await createConnection({ ...splitAddress(mysql), user: mysqlUser, password: mysqlPassword });
   // The hashes are made on other threads while the tables are.
   const hashes = Promise.all(numbers(seed.shoppers).map((number) => hashPassword(shopper(number).password)));
   try {

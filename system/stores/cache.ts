@@ -1,5 +1,6 @@
 import { SpanKind } from '@opentelemetry/api';
 import { Redis } from 'ioredis';
+import { splitAddress } from '../../core/address.ts';
 import { messageOf } from '../../core/errors.ts';
 import { codes, MallError } from '../errors.ts';
 import type { Runtime } from '../runtime.ts';
@@ -34,7 +35,7 @@ export function openCache(
   redis.on('error', (err) => log.warn({ err, edge }, 'Redis cannot be reached'));
   const guard = createGuard(runtime, { name: edge, kind: 'redis', hasFailed: isCacheFault });
   const flight = singleFlight();
-  const [host = ''] = config.redis.split(':');
+  const { host } = splitAddress(config.redis);
 
   /** One command: its span, its breaker, its duration. */
   function command<T>(name: string, run: () => Promise<T>): Promise<T> {
@@ -120,10 +121,8 @@ const missing = '*';
 const slowMs = 100;
 
 function connect(address: string): Redis {
-  const [host = '', port] = address.split(':');
   const redis = new Redis({
-    host,
-    port: Number(port),
+    ...splitAddress(address),
     connectTimeout: 2_000,
     commandTimeout: 500,
     maxRetriesPerRequest: 1,
