@@ -180,9 +180,8 @@ function stopOnSignal(interrupt: AbortController): void {
 /** What nobody caught is a defect of ours: it is told with its stack, and everything is undone all the same. */
 function stopOnDefect(interrupt: AbortController): void {
   process.on('uncaughtException', (defect) => {
-    if (interrupt.signal.aborted) return;
-    console.error(defect);
-    interrupt.abort(defect);
+    if (interrupt.signal.aborted) console.error(defect);
+    else interrupt.abort(defect);
   });
 }
 

@@ -18,7 +18,7 @@ export type Control = {
   close(): Promise<void>;
 };
 
-export class ControlError extends Error {
+class ControlError extends Error {
   override readonly name = 'ControlError';
   readonly status: number;
 

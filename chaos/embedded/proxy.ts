@@ -151,7 +151,7 @@ export function createProxy({
 }
 
 /** Names of streams are taken in any case and kept as they came. */
-export function streamOf({ stream }: { stream: string }): Stream {
+function streamOf({ stream }: { stream: string }): Stream {
   return stream.toLowerCase() === 'upstream' ? 'upstream' : 'downstream';
 }
 

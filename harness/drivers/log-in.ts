@@ -2,7 +2,7 @@ import { jsonOf } from './body.ts';
 import type { Reply, Transport } from './transport.ts';
 
 /** Every seeded account by its number, from 1: what the data seeder wrote is what the driver logs in with. */
-export const accountOf = (number: number) => ({ mobile: `138${String(number).padStart(8, '0')}`, password: `password-${number}` });
+const accountOf = (number: number) => ({ mobile: `138${String(number).padStart(8, '0')}`, password: `password-${number}` });
 
 /** Logs every account in, a few at a time, and answers with their tokens in order. Throws with the account, the gateway and the answer. */
 export async function logIn(

@@ -11,7 +11,7 @@ export type Expectation = {
   percentile?: { quantile: number; route: Route; fromMs: number };
   /** Another phase whose observations are compared with. */
   comparesWith?: string;
-  /** The longest `within`, so that `plan` can refuse one that does not fit the phase. */
+  /** The longest time from the start of the phase that it speaks of, so that `plan` can refuse one that does not fit. */
   withinMs?: number;
   /** A replica that must exist. */
   replica?: { service: Service; replica: number };

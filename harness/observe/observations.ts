@@ -14,7 +14,8 @@ export type Observations = {
   generator: (window?: Window) => { lagMsP99: number; planned: number; dropped: number };
   /** From the callers' spans. */
   calls: (edge: Edge, window?: Window) => Calls;
-  countedRefusals: (edge: Edge, window?: Window) => CountedRefusals;
+  /** The same refusals as the callers' own breakers counted them, a fraction as scrapes lie between; undefined when no counter was read. */
+  countedRefusals: (edge: Edge, window?: Window) => number | undefined;
   /** From the service's own counters, all its replicas together. */
   shedding: (service: Service, window?: Window) => Shedding;
   /** Calls per replica of the callee, counted twice: from the callers' spans, and from their pick counters. */
@@ -48,8 +49,6 @@ export type Calls = {
   /** Calls that were sent after the last refusal. */
   sentSinceLastRefusal: number;
 };
-/** The same refusals as the callers' own breakers counted them; undefined when no counter was read. A fraction, as scrapes lie between. */
-export type CountedRefusals = number | undefined;
 /**
  * One point a second. Growth between two scrapes is spread evenly over their time, so counts are fractions. `silent` are replicas of
  * which nothing is known in the window.

@@ -49,7 +49,7 @@ export function httpLayers(runtime: Runtime, { route, shedder }: { route: string
 }
 
 /** For requests that reach no route. As in go-zero they are not measured, and say nothing about how the routes are doing. */
-export function unroutedLayers(runtime: Runtime, { name }: { name: string }): Interceptor<HttpCall>[] {
+function unroutedLayers(runtime: Runtime, { name }: { name: string }): Interceptor<HttpCall>[] {
   return [httpTrace(runtime, name), recover<HttpCall>(runtime, { name })];
 }
 

@@ -1,3 +1,16 @@
+import {
+  ATTR_DB_NAMESPACE,
+  ATTR_DB_OPERATION_NAME,
+  ATTR_DB_QUERY_TEXT,
+  ATTR_DB_SYSTEM_NAME,
+  ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_RESPONSE_STATUS_CODE,
+  ATTR_HTTP_ROUTE,
+  ATTR_SERVER_ADDRESS,
+  ATTR_SERVICE_INSTANCE_ID,
+  ATTR_SERVICE_NAME,
+} from '@opentelemetry/semantic-conventions';
+
 /**
  * Every name under which the mall speaks of itself: what a dashboard, an alert or the harness may look for.
  * Metrics without the prefix `mall_` are go-zero's and keep their labels and buckets; those with it are ours.
@@ -28,21 +41,22 @@ export const metricNames = {
 
 /** Attributes of spans: OpenTelemetry's semantic conventions, and ours under `mall.`. */
 export const attributes = {
-  serviceName: 'service.name',
-  serviceInstance: 'service.instance.id',
-  httpMethod: 'http.request.method',
-  httpRoute: 'http.route',
-  httpStatus: 'http.response.status_code',
+  serviceName: ATTR_SERVICE_NAME,
+  serviceInstance: ATTR_SERVICE_INSTANCE_ID,
+  httpMethod: ATTR_HTTP_REQUEST_METHOD,
+  httpRoute: ATTR_HTTP_ROUTE,
+  httpStatus: ATTR_HTTP_RESPONSE_STATUS_CODE,
+  // The conventions for RPC are not stable yet, so the package promises nothing of their names.
   rpcSystem: 'rpc.system',
   rpcService: 'rpc.service',
   rpcMethod: 'rpc.method',
   rpcStatus: 'rpc.grpc.status_code',
-  dbSystem: 'db.system.name',
-  dbNamespace: 'db.namespace',
-  dbOperation: 'db.operation.name',
+  dbSystem: ATTR_DB_SYSTEM_NAME,
+  dbNamespace: ATTR_DB_NAMESPACE,
+  dbOperation: ATTR_DB_OPERATION_NAME,
   /** The statement with its placeholders, never with values: no personal data in spans. */
-  dbQuery: 'db.query.text',
-  serverAddress: 'server.address',
+  dbQuery: ATTR_DB_QUERY_TEXT,
+  serverAddress: ATTR_SERVER_ADDRESS,
   /** `orders->inventory`: who calls whom, on the caller's span. */
   edge: 'mall.edge',
   /** `inventory.2`: the replica that the balancer chose, on the caller's span. */

@@ -69,6 +69,14 @@ test.each([
   expect(readdirSync(runs).length).toBe(folders);
 });
 
+test('a defect that nobody caught is told with its stack, and everything is undone all the same', async () => {
+  const cli = startCli(['run', join(root, 'test/support/scenarios/throws-in-set-up.ts'), '--runs', runs]);
+  started.push(cli);
+  expect(await cli.exited, cli.output()).toBe(3);
+  expect(cli.output()).toMatch(/nobody caught this\n\s+at /);
+  await nothingRemainsOf(cli, 1_000);
+});
+
 test('whoever stops reading the output stops the run', async () => {
   const cli = startRun();
   await cli.printed('mall');
