@@ -31,7 +31,7 @@ export default scenario('flash sale', {
         breaker('orders->payment').closes({ within: '20s' }),
         shedding('gateway').stops({ within: '5s' }),
         errors('checkout').below('5%', { from: '20s' }),
-        latency('checkout').p95.within(3, 'before', { from: '12s' }),
+        latency('checkout').p95.within(5, 'before', { from: '12s' }),
       ],
     }),
   ],
