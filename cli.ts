@@ -11,7 +11,7 @@ import type { Moment } from './harness/timeline.ts';
 import { type Live, verdictTable } from './reports/console.ts';
 import { writeHtml } from './reports/html/page.ts';
 import { createTerminal } from './reports/terminal.ts';
-import { type Mechanism, mechanisms } from './system/config.ts';
+import { type Mechanism, mechanisms } from './system/tuning.ts';
 
 const help = `npm run scenario                      lists the scenarios
 npm run scenario -- <scenario> …      runs one and writes runs/<scenario>-<time>/

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { Mechanism, ServiceConfig } from '../system/config.ts';
+import type { ServiceConfig } from '../system/config.ts';
 import { type Backing, calls, instanceName, type Service, services, type Wire, wiresOf } from '../system/topology.ts';
+import type { Tuning } from '../system/tuning.ts';
 import type { Deployment, DeploymentPlan, Replica } from './deployment.ts';
 import { givenServers } from './given.ts';
 import { createLayer } from './layer.ts';
@@ -24,7 +25,7 @@ export type MallSettings = {
   /** Where to dial for a wire such as `orders->inventory.2` or `orders->mysql`: its proxy, or its true address. */
   addressOf: (wire: string) => string;
   epochOffsetNs: bigint;
-  without: readonly Mechanism[];
+  tuning: (service: Service) => Tuning;
   /** Units of each product that are there to be sold. */
   stock: Record<string, number>;
   /** How many shoppers have an account. */
@@ -88,7 +89,7 @@ export async function planLocal({
     wires,
     namespace,
     startServers: () => servers.start({ env, cacheFolder, logFolder, signal, undo, watchdog, progress, namespace }),
-    async startMall({ addressOf, epochOffsetNs, without, stock, shoppers }) {
+    async startMall({ addressOf, epochOffsetNs, tuning, stock, shoppers }) {
       const layer = createLayer({ undo, watchdog });
       const jwtSecret = randomBytes(16).toString('hex');
       const configOf = (seat: Seat, dial: (callee: Backing) => string): ServiceConfig => ({
@@ -106,7 +107,7 @@ export async function planLocal({
         addresses: Object.fromEntries(wiresBetween(seat.service, wires).map((wire) => [wire.upstream, addressOf(wire.name)])),
         epochOffsetNs: `${epochOffsetNs}`,
         jwtSecret,
-        without,
+        tuning: tuning(seat.service),
       });
       const launch = (name: string, main: string, { config, either = signal, more = {} }: Launch) =>
         layer.start({

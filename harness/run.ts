@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { runClock } from '../core/time.ts';
-import type { Mechanism } from '../system/config.ts';
+import type { Mechanism } from '../system/tuning.ts';
 import { findCapacity } from './capacity.ts';
 import { conclude, type JudgedExpectation, judge } from './judge.ts';
 import { type Evidence, observationsOf } from './observe/evidence.ts';

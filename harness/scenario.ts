@@ -1,6 +1,7 @@
 import type { Fault } from '../chaos/faults.ts';
 import type { Duration } from '../core/units.ts';
 import type { Service } from '../system/topology.ts';
+import type { TuningChanges } from '../system/tuning.ts';
 import type { Expectation } from './expect/expectation.ts';
 import type { Load, Shoppers } from './load.ts';
 
@@ -15,8 +16,11 @@ export type Phase = {
   otherwise?: 'stop';
 };
 
-/** How the mall is set up: replicas where they differ from the topology's defaults, pieces in stock where they matter. */
-export type Shape = { replicas?: Partial<Record<Service, number>>; stock?: Record<string, number> };
+/**
+ * How the mall is set up: replicas where they differ from the topology's defaults, pieces in stock where they matter, governance where it is
+ * tuned: `tuning: { mall: { breaker: { judges: 'cause' } }, gateway: { shedding: { cpuThresholdMilli: 950 } } }`.
+ */
+export type Shape = { replicas?: Partial<Record<Service, number>>; stock?: Record<string, number>; tuning?: TuningChanges };
 
 export type Scenario = {
   name: string;

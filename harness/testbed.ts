@@ -5,7 +5,7 @@ import type { Deployment } from '../compose/deployment.ts';
 import { planLocal } from '../compose/local.ts';
 import { seededRandom } from '../core/random.ts';
 import type { RunClock } from '../core/time.ts';
-import type { Mechanism } from '../system/config.ts';
+import { changesWithout, type Mechanism, tuningOf } from '../system/tuning.ts';
 import { type OpenDriver, startOpenDriver } from './drivers/open.ts';
 import { type Auditor, openAuditor } from './observe/audit.ts';
 import { type Scraper, startScraper } from './observe/metrics.ts';
@@ -72,7 +72,7 @@ export async function setUpTestbed({
   const deployment = await local.startMall({
     addressOf: network.addressOf,
     epochOffsetNs: clock.epochOffsetNs,
-    without,
+    tuning: (service) => tuningOf(service, scenario.mall.tuning ?? {}, ...changesWithout(without)),
     stock: scenario.mall.stock ?? {},
     shoppers: population.accounts.count,
   });

@@ -1,9 +1,8 @@
+import { z } from 'zod';
 import { isAddress } from '../core/address.ts';
+import { messageOf } from '../core/errors.ts';
 import { isService, type Service } from './topology.ts';
-
-/** Mechanisms that a run can switch off in the whole mall, to see what they were good for. */
-export const mechanisms = ['breaker', 'shedding', 'p2c'] as const;
-export type Mechanism = (typeof mechanisms)[number];
+import { parseTuning, type Tuning } from './tuning.ts';
 
 /**
  * All that one process of the mall is told. It arrives as JSON in the environment variable `MALL_CONFIG`.
@@ -29,7 +28,7 @@ export type ServiceConfig = {
   /** Wall clock minus monotonic clock in nanoseconds, as text: one clock for all processes of a machine (`core/time.ts`). */
   epochOffsetNs: string;
   jwtSecret: string;
-  without: readonly Mechanism[];
+  tuning: Tuning;
 };
 
 /** Reads and checks `MALL_CONFIG`. Throws an error that names the field, what was expected and what came. */
@@ -37,42 +36,63 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): ServiceConfig 
   const text = env.MALL_CONFIG;
   if (text === undefined)
     throw new TypeError('Expected the environment variable MALL_CONFIG to hold the configuration as JSON, got nothing');
-  const fields = fieldsOf(text);
-  const wrong = (field: string, expected: string) =>
-    new TypeError(`Expected '${field}' of MALL_CONFIG to be ${expected}, got ${JSON.stringify(fields[field])}`);
+  const given = fieldsOf(text);
+  const { success, data, error } = fields.safeParse(given);
+  if (success) return { ...data, tuning: tuningIn(given.tuning) };
+  const [issue] = error.issues;
+  const field = String(issue?.path[0]);
+  throw new TypeError(`Expected '${field}' of MALL_CONFIG to be ${issue?.message}, got ${JSON.stringify(given[field])}`);
+}
 
-  if (typeof fields.service !== 'string' || !isService(fields.service)) throw wrong('service', 'the name of a service');
-  if (!Number.isInteger(fields.replica) || Number(fields.replica) < 1) throw wrong('replica', 'a whole number from 1');
-  for (const field of ['listen', 'admin', 'etcd', 'mysql', 'redis', 'otlp']) {
-    if (!isAddress(fields[field])) throw wrong(field, "an address such as '127.0.0.1:3306'");
+const fields = z.object({
+  service: z.custom<Service>((value) => typeof value === 'string' && isService(value), 'the name of a service'),
+  replica: z.custom<number>((value) => Number.isInteger(value) && Number(value) >= 1, 'a whole number from 1'),
+  listen: address(),
+  admin: address(),
+  etcd: address(),
+  mysql: address(),
+  redis: address(),
+  otlp: address(),
+  mysqlUser: z.string('text'),
+  mysqlPassword: z.string('text'),
+  namespace: z.custom<string>(isNamespace, 'up to 31 lower-case letters, digits and underscores'),
+  addresses: z.custom<Record<string, string>>(areAddresses, 'an object of addresses'),
+  epochOffsetNs: z.custom<string>((value) => typeof value === 'string' && /^-?\d+$/.test(value), 'nanoseconds as text'),
+  jwtSecret: z.custom<string>((value) => typeof value === 'string' && value.length >= 8, 'at least 8 characters'),
+});
+
+function tuningIn(value: unknown): Tuning {
+  try {
+    return parseTuning(value, 'tuning');
+  } catch (cause) {
+    throw new TypeError(`MALL_CONFIG cannot be used. ${messageOf(cause)}`, { cause });
   }
-  for (const field of ['mysqlUser', 'mysqlPassword']) if (typeof fields[field] !== 'string') throw wrong(field, 'text');
-  if (typeof fields.namespace !== 'string' || !/^[a-z][a-z0-9_]{0,30}$/.test(fields.namespace)) {
-    throw wrong('namespace', 'up to 31 lower-case letters, digits and underscores');
-  }
-  const { addresses } = fields;
-  if (!isObject(addresses) || ![...Object.keys(addresses), ...Object.values(addresses)].every(isAddress)) {
-    throw wrong('addresses', 'an object of addresses');
-  }
-  if (typeof fields.epochOffsetNs !== 'string' || !/^-?\d+$/.test(fields.epochOffsetNs))
-    throw wrong('epochOffsetNs', 'nanoseconds as text');
-  if (typeof fields.jwtSecret !== 'string' || fields.jwtSecret.length < 8) throw wrong('jwtSecret', 'at least 8 characters');
-  if (!Array.isArray(fields.without) || !fields.without.every((name) => (mechanisms as readonly string[]).includes(name))) {
-    throw wrong('without', `a list out of ${mechanisms.join(', ')}`);
-  }
-  return fields as ServiceConfig;
 }
 
 function fieldsOf(text: string): Record<string, unknown> {
   const wrong = (cause?: unknown) => new TypeError(`Expected MALL_CONFIG to hold an object as JSON, got ${text.slice(0, 100)}`, { cause });
-  let fields: unknown;
+  let given: unknown;
   try {
-    fields = JSON.parse(text);
+    given = JSON.parse(text);
   } catch (cause) {
     throw wrong(cause);
   }
-  if (!isObject(fields)) throw wrong();
-  return fields;
+  if (!isObject(given)) throw wrong();
+  return given;
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+function address() {
+  return z.custom<string>(isAddress, "an address such as '127.0.0.1:3306'");
+}
+
+function isNamespace(value: unknown): boolean {
+  return typeof value === 'string' && /^[a-z][a-z0-9_]{0,30}$/.test(value);
+}
+
+function areAddresses(value: unknown): boolean {
+  return isObject(value) && [...Object.keys(value), ...Object.values(value)].every(isAddress);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

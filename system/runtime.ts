@@ -111,7 +111,7 @@ function discoverByEtcd({
     etcd,
     namespace,
     addresses: config.addresses,
-    policy: config.without.includes('p2c') ? 'round_robin_counted' : 'p2c_ewma',
+    policy: config.tuning.balancing.policy,
     random: Math.random,
     onEvent(event) {
       switch (event.kind) {

@@ -3,6 +3,7 @@ import type { Random } from '../../core/random.ts';
 import type { ClockNs } from '../governance/clock.ts';
 import { createNode, finish, loadOf, type Node, pick } from '../governance/p2c.ts';
 import type { BalancingPolicy, Peer } from './resolver.ts';
+import { loadBalancer } from './resolver.ts';
 import { isFailureStatus } from './status.ts';
 
 /** A replica that calls may go to: `target` is its service (`inventory`), `address` its true address, as registered in etcd. */
@@ -38,7 +39,8 @@ export function registerP2c({
 }): Balancing {
   const balancers = new Set<{ ready(): Replica[] }>();
 
-  function register(policy: BalancingPolicy, createStrategy: () => Strategy) {
+  function register(balancing: BalancingPolicy, createStrategy: () => Strategy) {
+    const policy = loadBalancer(balancing);
     class Config implements experimental.TypedLoadBalancingConfig {
       static createFromJson() {
         return new Config();
@@ -190,7 +192,7 @@ export function registerP2c({
   }
 
   register('p2c_ewma', () => (replicas, nowNs) => pick(replicas, { nowNs, random }));
-  register('round_robin_counted', createRoundRobin);
+  register('round_robin', createRoundRobin);
   return {
     loads: () =>
       [...balancers].flatMap((balancer) =>

@@ -132,5 +132,5 @@ function rpcSpan(path: string, more: object = {}) {
 }
 
 function unlessWithoutBreaker<T>({ config }: Runtime, make: () => T): T[] {
-  return config.without.includes('breaker') ? [] : [make()];
+  return config.tuning.breaker.enabled ? [make()] : [];
 }

@@ -3,10 +3,11 @@ import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import type { Etcd3 } from 'etcd3';
 import { isAddress, splitAddress } from '../../core/address.ts';
 import type { Random } from '../../core/random.ts';
+import type { Tuning } from '../tuning.ts';
 import { type Replicas, watchReplicas } from './discovery.ts';
 
 /** How a channel chooses among the replicas it found; balancer.ts holds both. */
-export type BalancingPolicy = 'p2c_ewma' | 'round_robin_counted';
+export type BalancingPolicy = Tuning['balancing']['policy'];
 
 /** A replica as it is found in etcd. `address` is the one it registered; `dialled` differs where a proxy stands in between. */
 export type Peer = { service: string; instance: string; address: string; dialled: string };
@@ -45,7 +46,7 @@ export function registerEtcdResolver({
 }): Directory {
   const keys = etcd.namespace(`${namespace}/`);
   const directory = createDirectory();
-  const serviceConfig = experimental.statusOrFromValue({ loadBalancingConfig: [{ [policy]: {} }], methodConfig: [] });
+  const serviceConfig = experimental.statusOrFromValue({ loadBalancingConfig: [{ [loadBalancer(policy)]: {} }], methodConfig: [] });
 
   class EtcdResolver implements experimental.Resolver {
     static getDefaultAuthority({ path }: experimental.GrpcUri) {
@@ -118,6 +119,9 @@ function createDirectory(): Directory & { add(peer: Peer): void } {
     },
   };
 }
+
+/** grpc-js has a `round_robin` of its own, which does not tell whom it chose. */
+export const loadBalancer = (policy: BalancingPolicy): string => (policy === 'round_robin' ? 'round_robin_counted' : policy);
 
 const endpointOf = ({ dialled }: Peer): experimental.Endpoint => ({ addresses: [splitAddress(dialled)] });
 

@@ -14,7 +14,7 @@ export function createGuard(
   runtime: Runtime,
   { name, kind, hasFailed }: { name: string; kind: 'sql' | 'redis'; hasFailed: (thrown: unknown) => boolean },
 ): Guard {
-  const breaker = runtime.config.without.includes('breaker') ? undefined : observedBreaker(runtime, { name, kind });
+  const breaker = runtime.config.tuning.breaker.enabled ? observedBreaker(runtime, { name, kind }) : undefined;
   return async function guard(work, onRefused) {
     if (remainingMs(runtime.clock) <= 0) throw refused('deadline');
     if (breaker === undefined) return work();

@@ -68,7 +68,7 @@ export function observedShedder(
     clockNs,
     cpuMilli,
     config,
-  }: Observing & { readonly cpuMilli: () => number; readonly config: Pick<ServiceConfig, 'without'> },
+  }: Observing & { readonly cpuMilli: () => number; readonly config: Pick<ServiceConfig, 'tuning'> },
   { kind }: { kind: 'api' | 'rpc' },
 ): Shedder {
   const counter = (result: string) => metrics.sheddingRequests.labels(kind, result);
@@ -76,7 +76,7 @@ export function observedShedder(
   let lastLineMs = Number.NEGATIVE_INFINITY;
   const shedder = createShedder({
     clockNs,
-    cpu: config.without.includes('shedding') ? () => 0 : cpuMilli,
+    cpu: config.tuning.shedding.enabled ? cpuMilli : () => 0,
     onEvent(event) {
       counters[event.kind].inc();
       if (event.kind !== 'drop' || clock.nowMs() - lastLineMs < 1_000) return;

@@ -5,10 +5,11 @@ import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-tr
 import { pino } from 'pino';
 import { seededRandom } from '../../core/random.ts';
 import { type RunClock, runClock } from '../../core/time.ts';
-import type { Mechanism, ServiceConfig } from '../../system/config.ts';
+import type { ServiceConfig } from '../../system/config.ts';
 import type { Runtime } from '../../system/runtime.ts';
 import { createMetrics } from '../../system/telemetry/metrics.ts';
 import { instanceName, type Service } from '../../system/topology.ts';
+import { changesWithout, type Mechanism, type TuningChange, tuningOf } from '../../system/tuning.ts';
 
 /** Spans of this test file, in memory. To be called once per file: OpenTelemetry's provider is global. */
 export function recordSpans(): InMemorySpanExporter {
@@ -47,6 +48,7 @@ export function testRuntime(
   service: Service,
   {
     clock = runClock(),
+    tuning = {},
     without = [],
     replicas = {},
     listen = '127.0.0.1:0',
@@ -54,6 +56,7 @@ export function testRuntime(
     config = {},
   }: {
     clock?: RunClock;
+    tuning?: TuningChange;
     without?: readonly Mechanism[];
     replicas?: Partial<Record<Service, string>>;
     listen?: string;
@@ -80,7 +83,7 @@ export function testRuntime(
       addresses: {},
       epochOffsetNs: String(clock.epochOffsetNs),
       jwtSecret: 'only-for-tests',
-      without,
+      tuning: tuningOf(service, { mall: tuning }, ...changesWithout(without)),
       ...config,
     },
     instance: instanceName(service, 1),

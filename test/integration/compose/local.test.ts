@@ -13,6 +13,7 @@ import { startedAt } from '../../../compose/watchdog/started.ts';
 import { UsageError } from '../../../core/errors.ts';
 import { runClock, waitUntil } from '../../../core/time.ts';
 import { defaultReplicas } from '../../../system/topology.ts';
+import { tuningOf } from '../../../system/tuning.ts';
 
 let folder: string;
 const systemTmp = process.env.TMPDIR;
@@ -195,7 +196,7 @@ function settings(plan: LocalPlan, dialled = new Set<string>()): MallSettings {
     dialled.add(wire);
     return upstreams.get(wire) ?? '';
   };
-  return { addressOf, epochOffsetNs: runClock().epochOffsetNs, without: [], stock: { 'sku-1': 5 }, shoppers: 3 };
+  return { addressOf, epochOffsetNs: runClock().epochOffsetNs, tuning: tuningOf, stock: { 'sku-1': 5 }, shoppers: 3 };
 }
 
 async function squatAt(address: string, undo: AsyncDisposableStack) {

@@ -16,6 +16,7 @@ import { orderId } from '../../../system/services/orders/order-id.ts';
 import { orderStore } from '../../../system/services/orders/store.ts';
 import { openingBalanceCents } from '../../../system/services/payment/payment.ts';
 import { openSql } from '../../../system/stores/sql.ts';
+import { tuningOf } from '../../../system/tuning.ts';
 import { testRuntime } from '../../support/runtime.ts';
 
 const undo = new AsyncDisposableStack();
@@ -42,7 +43,7 @@ beforeAll(async () => {
   mall = await plan.startMall({
     addressOf: (wire) => trueAddress.get(wire) ?? '',
     epochOffsetNs: clock.epochOffsetNs,
-    without: [],
+    tuning: tuningOf,
     stock: { 'sku-1': 1, 'sku-2': 100 },
     shoppers: 14,
   });

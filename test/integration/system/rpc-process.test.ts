@@ -10,9 +10,9 @@ import { claimPorts, type Ports } from '../../../compose/ports.ts';
 import { runClock, waitUntil } from '../../../core/time.ts';
 import { startOtlpReceiver } from '../../../harness/observe/otlp.ts';
 import type { Span } from '../../../harness/observe/otlp-decode.ts';
-import type { Mechanism } from '../../../system/config.ts';
 import { rpcClient } from '../../../system/rpc/client.ts';
 import { connectEtcd } from '../../../system/rpc/etcd.ts';
+import type { Mechanism } from '../../../system/tuning.ts';
 import { startTestEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { testRuntime } from '../../support/runtime.ts';
 
@@ -124,7 +124,7 @@ async function startProcess({
 } = {}) {
   const address = listen || `127.0.0.1:${await ports.next()}`;
   const admin = `127.0.0.1:${await ports.next()}`;
-  const { config } = testRuntime('payment', { clock, config: { listen: address, admin, etcd: server.address, otlp, without } });
+  const { config } = testRuntime('payment', { clock, config: { listen: address, admin, etcd: server.address, otlp }, without });
   const fixture = join(import.meta.dirname, '../../support/processes/answers-payments.ts');
   const child: ChildProcess = spawn(process.execPath, [fixture], {
     env: { ...process.env, MALL_CONFIG: JSON.stringify(config) },

@@ -11,6 +11,7 @@ import { monotonicNs } from '../../../../system/governance/clock.ts';
 import { httpChain } from '../../../../system/rpc/chain.ts';
 import type { Runtime } from '../../../../system/runtime.ts';
 import { createMetrics } from '../../../../system/telemetry/metrics.ts';
+import { tuningOf } from '../../../../system/tuning.ts';
 
 const orderId = '01ARZ3NDEKTSV4RRFFQ69G5FAV';
 const placed: { userId?: unknown; idempotencyKey?: string; lines?: unknown }[] = [];
@@ -162,7 +163,7 @@ async function gateway() {
   const metrics = createMetrics();
   const clock = runClock(0n);
   const runtime: Partial<Runtime> = {
-    config: { service: 'gateway', replica: 1, without: [], namespace: 'test' } as unknown as Runtime['config'],
+    config: { service: 'gateway', replica: 1, tuning: tuningOf('gateway'), namespace: 'test' } as unknown as Runtime['config'],
     instance: 'gateway.1',
     clock,
     clockNs: monotonicNs,
