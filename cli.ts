@@ -8,6 +8,7 @@ import { describePlan, planRun } from './harness/plan.ts';
 import { type Outcome, readRecord, writeRecord } from './harness/record.ts';
 import { run } from './harness/run.ts';
 import type { Moment } from './harness/timeline.ts';
+import { changeFrom, checkChanges } from './harness/tuning-text.ts';
 import { type Live, verdictTable } from './reports/console.ts';
 import { writeHtml } from './reports/html/page.ts';
 import { createTerminal } from './reports/terminal.ts';
@@ -20,6 +21,7 @@ npm run report -- <run folder>        writes report.html anew from a run's recor
 
 Options of npm run scenario
   --without <mechanism>  switches ${mechanisms.join(', ')} off in the whole mall; may be repeated
+  --tune <field=value>   changes governance, such as mall.breaker.judges=cause; may be repeated; docs/governance.md lists the fields
   --seed <number>        the seed of arrivals, choices and trace ids; default: by the time of day
   --capacity <number>    shoppers a second to take as 1x, instead of what the probe finds
   --runs <folder>        where the folders of runs are made; default: runs/
@@ -29,6 +31,7 @@ Exit codes: 0 all met · 1 something missed · 2 inconclusive · 3 invalid scena
 
 const runOptions = {
   without: { type: 'string', multiple: true },
+  tune: { type: 'string', multiple: true },
   seed: { type: 'string' },
   capacity: { type: 'string' },
   runs: { type: 'string' },
@@ -78,6 +81,8 @@ async function runCommand(args: string[]): Promise<number> {
   const capacity = values.capacity === undefined ? undefined : positiveNumber('--capacity', values.capacity);
 
   const without = mechanismsFrom(values.without ?? []);
+  const tune = (values.tune ?? []).map(changeFrom);
+  checkChanges(plan.scenario.mall.tuning ?? {}, ...tune);
   const interrupt = new AbortController();
   stopOnSignal(interrupt);
   stopOnDefect(interrupt);
@@ -90,6 +95,7 @@ async function runCommand(args: string[]): Promise<number> {
       runsFolder: resolve(values.runs ?? join(root, 'runs')),
       seed,
       without,
+      tune,
       ...(capacity === undefined ? {} : { capacityPerSecond: capacity }),
       signal: interrupt.signal,
       watch: {

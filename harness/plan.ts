@@ -8,6 +8,7 @@ import { checkEdge } from './expect/names.ts';
 import { sentenceOf as loadSentence, ratesOf, requestsPerShopper, type Shoppers } from './load.ts';
 import { population } from './population.ts';
 import type { Phase, Scenario } from './scenario.ts';
+import { checkChanges, textsOf } from './tuning-text.ts';
 
 /** A scenario that was checked: every name exists, every duration and rate is a number, and everything fits its phase. */
 export type Plan = {
@@ -30,6 +31,7 @@ export function planRun(scenario: Scenario): Plan {
   for (const [product, pieces] of Object.entries(scenario.mall.stock ?? {})) {
     if (!Number.isInteger(pieces) || pieces < 0) refuse(`Expected a whole number of pieces of '${product}', got ${pieces}`);
   }
+  checkChanges(scenario.mall.tuning ?? {});
   checkShoppers(scenario.shoppers);
   checkProducts(scenario);
   if (scenario.timeline.length === 0) refuse(`Scenario '${scenario.name}' has no phases`);
@@ -84,6 +86,7 @@ export function checkPercentiles({ scenario, phases }: Plan, capacityPerSecond?:
 export function describePlan({ scenario, replicas, phases, lastsMs, needsCapacity }: Plan): string {
   const mall = Object.entries(replicas).map(([service, count]) => `${count} ${service}`);
   const lines = [`${scenario.name}: ${scenario.story}`, '', `mall      ${mall.join(', ')}`];
+  for (const text of textsOf(scenario.mall.tuning ?? {})) lines.push(`tuned     ${text}`);
   if (needsCapacity) lines.push("capacity  probed at the start; rates such as '0.5x' are multiples of it");
   for (const { phase } of phases) {
     lines.push(

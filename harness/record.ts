@@ -42,6 +42,8 @@ export type RunRecord = {
     seed: number;
     /** Mechanisms that were switched off in the mall. */
     without: string[];
+    /** What else was changed of the mall's governance, by the scenario or for this run: `mall.breaker.judges=cause`. */
+    tuned?: string[];
     machine: { cpu: string; cores: number; memoryBytes: number; platform: string; node: string };
     /** How long each step of the run took, in order: servers, mall, capacity, … */
     steps: { title: string; tookMs: number }[];

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { runClock } from '../core/time.ts';
-import type { Mechanism } from '../system/tuning.ts';
+import { changesWithout, type Mechanism, type TuningChanges } from '../system/tuning.ts';
 import { findCapacity } from './capacity.ts';
 import { conclude, type JudgedExpectation, judge } from './judge.ts';
 import { type Evidence, observationsOf } from './observe/evidence.ts';
@@ -15,6 +15,7 @@ import { createSteps } from './steps.ts';
 import { tellRecord } from './tell.ts';
 import { setUpTestbed, type Testbed } from './testbed.ts';
 import { type Moment, type Played, type PlayedPhase, playTimeline } from './timeline.ts';
+import { textsOf } from './tuning-text.ts';
 
 export type RunSettings = {
   plan: Plan;
@@ -23,6 +24,8 @@ export type RunSettings = {
   runsFolder: string;
   seed: number;
   without: readonly Mechanism[];
+  /** Changes of the mall's tuning for this run, after those of the scenario. */
+  tune: readonly TuningChanges[];
   /** Shoppers a second to take as `1x`, instead of what the probe finds; the probe still warms the mall up. */
   capacityPerSecond?: number;
   signal: AbortSignal;
@@ -61,10 +64,21 @@ export async function run(settings: RunSettings): Promise<{ record: RunRecord; f
 }
 
 async function play({ settings, folder, undo }: { settings: RunSettings; folder: string; undo: AsyncDisposableStack }): Promise<RunRecord> {
-  const { plan, file, seed, without, signal, watch } = settings;
+  const { plan, file, seed, without, tune, signal, watch } = settings;
+  const tuning = [plan.scenario.mall.tuning ?? {}, ...tune];
   const clock = runClock();
   const steps = createSteps({ clock: clock.nowMs, onBegin: watch.step });
-  const testbed = await setUpTestbed({ plan, folder, seed, without, clock, signal, undo, steps, note: watch.note });
+  const testbed = await setUpTestbed({
+    plan,
+    folder,
+    seed,
+    tuning: [...tuning, ...changesWithout(without)],
+    clock,
+    signal,
+    undo,
+    steps,
+    note: watch.note,
+  });
 
   const { shoppers } = plan.scenario;
   const capacity = plan.needsCapacity ? await findCapacity({ testbed, shoppers, seed, signal, steps, note: watch.note }) : undefined;
@@ -88,6 +102,7 @@ async function play({ settings, folder, undo }: { settings: RunSettings; folder:
     file,
     seed,
     without,
+    tuned: tuning.flatMap(textsOf),
     folder,
     steps: steps.end(),
     capacity,

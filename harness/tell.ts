@@ -19,6 +19,7 @@ export function tellRecord({
   file,
   seed,
   without,
+  tuned,
   folder,
   steps,
   capacity,
@@ -32,6 +33,7 @@ export function tellRecord({
   file: string;
   seed: number;
   without: readonly string[];
+  tuned: readonly string[];
   folder: string;
   steps: Step[];
   capacity: Capacity | undefined;
@@ -52,6 +54,7 @@ export function tellRecord({
       startedAt: new Date(recording.startMs).toISOString(),
       seed,
       without: [...without],
+      tuned: [...tuned],
       machine: machine(),
       steps,
     },

@@ -5,7 +5,7 @@ import type { Deployment } from '../compose/deployment.ts';
 import { planLocal } from '../compose/local.ts';
 import { seededRandom } from '../core/random.ts';
 import type { RunClock } from '../core/time.ts';
-import { changesWithout, type Mechanism, tuningOf } from '../system/tuning.ts';
+import { type TuningChanges, tuningOf } from '../system/tuning.ts';
 import { type OpenDriver, startOpenDriver } from './drivers/open.ts';
 import { type Auditor, openAuditor } from './observe/audit.ts';
 import { type Scraper, startScraper } from './observe/metrics.ts';
@@ -35,7 +35,7 @@ export async function setUpTestbed({
   plan,
   folder,
   seed,
-  without,
+  tuning,
   clock,
   signal,
   undo,
@@ -45,7 +45,8 @@ export async function setUpTestbed({
   plan: Plan;
   folder: string;
   seed: number;
-  without: readonly Mechanism[];
+  /** Changes of the mall's tuning, each on top of those before. */
+  tuning: readonly TuningChanges[];
   clock: RunClock;
   signal: AbortSignal;
   undo: AsyncDisposableStack;
@@ -72,7 +73,7 @@ export async function setUpTestbed({
   const deployment = await local.startMall({
     addressOf: network.addressOf,
     epochOffsetNs: clock.epochOffsetNs,
-    tuning: (service) => tuningOf(service, scenario.mall.tuning ?? {}, ...changesWithout(without)),
+    tuning: (service) => tuningOf(service, ...tuning),
     stock: scenario.mall.stock ?? {},
     shoppers: population.accounts.count,
   });

@@ -2,7 +2,12 @@ import { balance, breaker, errors, latency, orders, phase, scenario, shedding, s
 
 export default scenario('flash sale', {
   story: 'More shoppers than the mall can serve want one product, while the payment provider and one inventory replica grow slow.',
-  mall: { replicas: { gateway: 2, inventory: 3, payment: 2 }, stock: { 'sku-1': 500 } },
+  mall: {
+    replicas: { gateway: 2, inventory: 3, payment: 2 },
+    stock: { 'sku-1': 500 },
+    // The breaker that has to open is the one in front of what is slow, not those of its callers.
+    tuning: { mall: { breaker: { judges: 'cause' } } },
+  },
   shoppers: { browse: 5, view: 3, checkout: 2, wanted: { product: 'sku-1', share: 0.3 } },
 
   timeline: [

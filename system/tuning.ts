@@ -171,12 +171,12 @@ export const changesWithout = (without: readonly Mechanism[]): TuningChanges[] =
  */
 export function tuningOf(service: Service, ...changes: readonly TuningChanges[]): Tuning {
   checkNames(changes);
-  // Each part alone first, so that a complaint names who wrote it.
-  for (const change of changes) for (const part of ['mall', service] as const) parseTuning(merged(byDefault, change[part] ?? {}), part);
-  return parseTuning(
-    changes.reduce<unknown>((sum, { mall = {}, [service]: own = {} }) => merged(merged(sum, mall), own), byDefault),
-    service,
-  );
+  let tuning = byDefault;
+  // One after the other, so that a complaint names who wrote what is wrong.
+  for (const change of changes) {
+    for (const part of ['mall', service] as const) tuning = parseTuning(merged(tuning, change[part] ?? {}), part);
+  }
+  return tuning;
 }
 
 /** A tuning as it comes from outside; `place` is what a complaint puts before the field. Throws a `TypeError` as above. */

@@ -28,6 +28,7 @@ ${card('Run', [
   ['seed', String(run.seed)],
   ['started', run.startedAt],
   ['processes that died', deaths.length === 0 ? 'none' : deaths.map(({ instance, how }) => `${instance} (${how})`).join(', ')],
+  ['tuned', (run.tuned ?? []).length === 0 ? 'nothing' : (run.tuned ?? []).join(', ')],
   ['switched off', run.without.length === 0 ? 'nothing' : run.without.join(', ')],
   ['record version', String(version)],
 ])}

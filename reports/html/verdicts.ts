@@ -21,6 +21,7 @@ export function headerSection(record: RunRecord): Markup {
     ],
     ['Requests', requestsOf(record)],
     ...(run.without.length === 0 ? [] : ([['Switched off', run.without.join(', ')]] as [string, string][])),
+    ...((run.tuned ?? []).length === 0 ? [] : ([['Tuned', (run.tuned ?? []).join(', ')]] as [string, string][])),
     ['Steps', run.steps.map(({ title, tookMs }) => `${title} ${formatMs(tookMs)}`).join(' · ')],
   ];
   return html`<header class="verdict ${outcome}">

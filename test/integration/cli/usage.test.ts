@@ -60,9 +60,20 @@ test.each<[string, () => string[], string]>([
   ['an unknown command', () => ['launch'], "There is no command 'launch'; there are run, plan and report"],
   ['an unknown flag', () => ['run', 'flash-sale', '--fast'], "Unknown option '--fast'; see npm run scenario -- --help"],
   [
+    'a field that cannot be tuned',
+    () => ['run', 'flash-sale', '--tune', 'mall.breaker.luck=1'],
+    "Expected 'mall.breaker' to have known fields only",
+  ],
+  [
+    'a value out of range',
+    () => ['run', 'flash-sale', '--tune', 'gateway.shedding.cpuThresholdMilli=1200'],
+    "Expected 'gateway.shedding.cpuThresholdMilli' to be a whole number from 0 to 999, got 1200",
+  ],
+  ['a tuning without a value', () => ['run', 'flash-sale', '--tune', 'mall.breaker'], "got 'mall.breaker'"],
+  [
     'a mechanism that is none',
     () => ['run', 'flash-sale', '--without', 'brakes'],
-    "Expected --without to be one of breaker, shedding, p2c, got 'brakes'",
+    "Expected --without to be one of breaker, shedding, p2c, deadlines, retries, limits, cache, got 'brakes'",
   ],
   ['a seed that is no number', () => ['run', 'flash-sale', '--seed', 'x'], "Expected --seed to be a whole number from 0, got 'x'"],
   ['a capacity of nothing', () => ['run', 'flash-sale', '--capacity', '0'], "Expected --capacity to be a number above 0, got '0'"],
@@ -98,7 +109,7 @@ test.each<[string, () => string[], string]>([
   expect(output).not.toMatch(/\n\s+at /);
 });
 
-test.each(['without', 'seed', 'capacity'])('--%s that npm kept for itself is explained', async (option) => {
+test.each(['without', 'tune', 'seed', 'capacity'])('--%s that npm kept for itself is explained', async (option) => {
   const cli = startCli(['run', 'flash-sale'], { [`npm_config_${option}`]: 'true' });
   expect(await cli.exited).toBe(3);
   expect(cli.output().trim()).toBe(`npm took --${option} for itself; put two dashes first: npm run scenario -- flash-sale --${option} …`);

@@ -59,6 +59,11 @@ test.each<[string, Partial<Rest>, string]>([
     { timeline: [{ ...calm, faults: [slow('orders->mysql', { by: '1s', replica: 1 })] }] },
     'has no replicas',
   ],
+  [
+    'a tuning out of range',
+    { mall: { tuning: { gateway: { shedding: { cpuThresholdMilli: 1_200 } } } } },
+    "Expected 'gateway.shedding.cpuThresholdMilli' to be a whole number from 0 to 999, got 1200",
+  ],
   ['a fault without a unit', { timeline: [{ ...calm, faults: [slow('orders->payment', { by: '1' as '1s' })] }] }, "got '1'"],
   [
     'a fault that outlives its phase',
