@@ -5,7 +5,10 @@ import type { Bench } from './figure.ts';
 import { asJson, asTable } from './table.ts';
 
 /** Loaded when asked for: a bench that measures nanoseconds must not share its heap with the others. */
-const benches: Record<string, () => Promise<{ bench: Bench }>> = {};
+const benches: Record<string, () => Promise<{ bench: Bench }>> = {
+  chain: () => import('./chain.ts'),
+  path: () => import('./path.ts'),
+};
 
 requireNode();
 process.exit(await main(process.argv.slice(2)).catch(explain));
