@@ -8,23 +8,39 @@ import { never, secondNs } from './clock.ts';
 export type Node = {
   /** Moving average of the latency in nanoseconds; 0 before the first answer. */
   lagNs: number;
+  /** What a call more weighs: the square root of the latency, so that a slow node is not starved; 1 before the first answer. */
+  weight: number;
   inflight: number;
-  /** Moving average of 1000 per success and 0 per failure. It never enters the load; it only makes `pick` draw again. */
+  /** Moving average of 1000 per success and 0 per failure. It never enters go-zero's load; it only makes `pick` draw again. */
   success: number;
+  /** The share of calls of about the last second that went well, 0..1: what `failuresRaiseLoad` goes by. */
+  health: number;
   lastDoneNs: number;
   lastPickedNs: number;
 };
 
 export function createNode(): Node {
-  return { lagNs: 0, inflight: 0, success: initialSuccess, lastDoneNs: never, lastPickedNs: never };
+  return { lagNs: 0, weight: 1, inflight: 0, success: initialSuccess, health: 1, lastDoneNs: never, lastPickedNs: never };
 }
+
+/**
+ * What makes a node heavy. `p2c_ewma` is go-zero's; `p2c_inflight` is the plain product of calls in flight and latency, to compare it with.
+ * With `failuresRaiseLoad` a load is divided by the share of calls that went well, which makes it the cost of a success rather than of a
+ * call: a node that fails fast attracts nothing. And a node that has not answered yet is taken for as fast as the one it is compared with,
+ * instead of for nearly free: one that never answers is noticed by the calls that pile up in it.
+ */
+export type Weighing = { readonly policy: 'p2c_ewma' | 'p2c_inflight'; readonly failuresRaiseLoad: boolean };
+const asGoZero: Weighing = { policy: 'p2c_ewma', failuresRaiseLoad: false };
 
 /**
  * Chooses who gets the next call and counts it as in flight; `finish` must follow. Undefined only for an empty list.
  * The order of the nodes matters: of two equal ones the first wins.
  */
-export function pick<N extends Node>(nodes: readonly N[], { nowNs, random }: { nowNs: number; random: Random }): N | undefined {
-  const picked = draw(nodes, { nowNs, random });
+export function pick<N extends Node>(
+  nodes: readonly N[],
+  { nowNs, random, weighing = asGoZero }: { nowNs: number; random: Random; weighing?: Weighing },
+): N | undefined {
+  const picked = draw(nodes, nowNs, random, weighing);
   if (picked === undefined) return undefined;
   picked.lastPickedNs = nowNs;
   picked.inflight += 1;
@@ -39,16 +55,22 @@ export function finish(node: Node, { startedNs, nowNs, ok }: { startedNs: number
   node.inflight -= 1;
   node.lastDoneNs = nowNs;
   node.lagNs = Math.trunc(node.lagNs * oldWeight + latencyNs * (1 - oldWeight));
+  node.weight = Math.trunc(Math.sqrt(node.lagNs + 1));
   node.success = Math.trunc(node.success * oldWeight + (ok ? initialSuccess : 0) * (1 - oldWeight));
+  // Ten times as quick to forget, and not truncated: a failing node shall be noticed, and forgiven, within about a second.
+  const oldHealth = oldWeight === 0 ? 0 : Math.exp(-sinceLastNs / healthDecayNs);
+  node.health = node.health * oldHealth + (ok ? 1 - oldHealth : 0);
 }
 
-/** The square root keeps a slow node from being starved; the two +1 make a new node look nearly free. */
-export function loadOf({ lagNs, inflight }: Pick<Node, 'lagNs' | 'inflight'>): number {
-  return Math.trunc(Math.sqrt(lagNs + 1)) * (inflight + 1) || penalty;
+/** The two +1 of go-zero's load make a node without an answer look nearly free. */
+export function loadOf(node: Node, { policy, failuresRaiseLoad }: Weighing = asGoZero): number {
+  const load = policy === 'p2c_ewma' ? node.weight * (node.inflight + 1) : node.lagNs * node.inflight;
+  return failuresRaiseLoad ? load / Math.max(node.health, leastHealth) : load;
 }
 
-function draw<N extends Node>(nodes: readonly N[], { nowNs, random }: { nowNs: number; random: Random }): N | undefined {
-  let [first, second] = nodes;
+function draw<N extends Node>(nodes: readonly N[], nowNs: number, random: Random, weighing: Weighing): N | undefined {
+  let first = nodes[0];
+  let second = nodes[1];
   if (first === undefined || second === undefined) return first;
   for (let attempt = 0; nodes.length > 2 && attempt < drawAttempts; attempt += 1) {
     const a = Math.trunc(random() * nodes.length);
@@ -58,19 +80,30 @@ function draw<N extends Node>(nodes: readonly N[], { nowNs, random }: { nowNs: n
     second = nodes[b] ?? second;
     if (first.success > healthySuccess && second.success > healthySuccess) break;
   }
-  return lighter(first, second, nowNs);
+  // The lighter of the two, unless the heavier has not been asked for a second: then it gets its chance to show that it recovered.
+  const [light, heavy] = isHeavier(first, second, weighing) ? [second, first] : [first, second];
+  return nowNs - heavy.lastPickedNs > forcedPickNs ? heavy : light;
 }
 
-/** The lighter of two, unless the heavier has not been asked for a second: then it gets its chance to show that it recovered. */
-function lighter<N extends Node>(first: N, second: N, nowNs: number): N {
-  const [light, heavy] = loadOf(first) > loadOf(second) ? [second, first] : [first, second];
-  return nowNs - heavy.lastPickedNs > forcedPickNs ? heavy : light;
+function isHeavier(first: Node, second: Node, weighing: Weighing): boolean {
+  const isComparable = first.lagNs > 0 === second.lagNs > 0;
+  if (!weighing.failuresRaiseLoad || isComparable) return loadOf(first, weighing) > loadOf(second, weighing);
+  return first.lagNs === 0
+    ? loadAs(first, second, weighing) > loadOf(second, weighing)
+    : loadOf(first, weighing) > loadAs(second, first, weighing);
+}
+
+/** The load of a node that has not answered yet, if it were as fast as another one. */
+function loadAs(node: Node, { lagNs, weight }: Node, weighing: Weighing): number {
+  return loadOf({ ...node, lagNs, weight }, weighing);
 }
 
 // governance.md 3.1
 const decayNs = 10 * secondNs;
+const healthDecayNs = secondNs;
 const forcedPickNs = secondNs;
 const initialSuccess = 1000;
 const healthySuccess = 500;
-const penalty = 2 ** 31 - 1;
 const drawAttempts = 3;
+/** A node that only fails is a thousand times as heavy. */
+const leastHealth = 0.001;

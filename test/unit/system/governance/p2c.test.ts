@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createNode, finish, loadOf, type Node, pick } from '../../../../system/governance/p2c.ts';
+import { seededRandom } from '../../../../core/random.ts';
+import { createNode, finish, loadOf, type Node, pick, type Weighing } from '../../../../system/governance/p2c.ts';
 import { oracleRandom } from './oracle.ts';
 
 const ms = 1_000_000;
@@ -13,7 +15,9 @@ test.each([
   ['100 ms', 100 * ms, [10000, 20000, 30000, 50000, 100000]],
   ['2 s', 2000 * ms, [44721, 89442, 134163, 223605, 447210]],
 ])('the load of a node with %s grows with its calls in flight', (_name, lagNs, loads) => {
-  expect([0, 1, 2, 4, 9].map((inflight) => loadOf({ lagNs, inflight }))).toEqual(loads);
+  const node = createNode();
+  if (lagNs > 0) finish(node, { startedNs: 0, nowNs: lagNs, ok: true });
+  expect([0, 1, 2, 4, 9].map((inflight) => loadOf({ ...node, inflight }))).toEqual(loads);
 });
 
 test.each([
@@ -66,7 +70,9 @@ test('nothing can be picked from nothing, and the only one is always picked', ()
   expect(only).toMatchObject({ inflight: 1, lastPickedNs: 7 });
 });
 
-type Callee = { tookMs: number; fails?: boolean };
+/** `fails` all the time, or until then. */
+type Callee = { tookMs: number; fails?: boolean; untilMs?: number };
+const failsAt = ({ fails = false, untilMs = Number.POSITIVE_INFINITY }: Callee, atNs: number) => fails && atNs < untilMs * ms;
 const a5: Callee = { tookMs: 5 };
 const b50: Callee = { tookMs: 50 };
 const failsIn1: Callee = { tookMs: 1, fails: true };
@@ -103,7 +109,17 @@ describe('picks over time (governance.md 3.7c)', () => {
 });
 
 /** Calls at fixed spacing and latency; ends at or before a call's instant are applied first. */
-function simulate({ callees, calls, spacingMs }: { callees: readonly Callee[]; calls: number; spacingMs: number }) {
+function simulate({
+  callees,
+  calls,
+  spacingMs,
+  weighing = { policy: 'p2c_ewma', failuresRaiseLoad: false },
+}: {
+  callees: readonly Callee[];
+  calls: number;
+  spacingMs: number;
+  weighing?: Weighing;
+}) {
   const draw = oracleRandom();
   let draws: number[] = [];
   const random = () => {
@@ -125,17 +141,93 @@ function simulate({ callees, calls, spacingMs }: { callees: readonly Callee[]; c
     const nowNs = call * spacingMs * ms;
     const due = ends.filter(({ endNs }) => endNs <= nowNs).sort((one, other) => one.endNs - other.endNs);
     ends = ends.filter(({ endNs }) => endNs > nowNs);
-    for (const { node, startedNs, endNs } of due) finish(node, { startedNs, nowNs: endNs, ok: node.fails !== true });
+    for (const { node, startedNs, endNs } of due) finish(node, { startedNs, nowNs: endNs, ok: !failsAt(node, startedNs) });
     draws = [];
-    const loads = new Map(nodes.map((node) => [node, loadOf(node)]));
-    const node = pick(nodes, { nowNs, random });
+    const loads = new Map(nodes.map((node) => [node, loadOf(node, weighing)]));
+    const node = pick(nodes, { nowNs, random, weighing });
     if (node === undefined) throw new Error('Expected a pick');
     const [first, second] = pairOf();
     const loadBefore = (one: Simulated | undefined) => (one && loads.get(one)) ?? 0;
     if (node === (loadBefore(first) > loadBefore(second) ? first : second)) forced.push(node);
     picked.push(node);
-    ends.push({ node, startedNs: nowNs, endNs: nowNs + node.tookMs * ms });
+    // What has recovered answers as fast as the others.
+    const tookMs = failsAt(node, nowNs) || node.untilMs === undefined ? node.tookMs : 5;
+    ends.push({ node, startedNs: nowNs, endNs: nowNs + tookMs * ms });
   }
   const perNode = (list: readonly Simulated[]) => nodes.map((node) => list.filter((one) => one === node).length);
   return { picks: perNode(picked), forced: perNode(forced), order: picked.map(({ name }) => name).join('') };
 }
+
+describe('where failures raise the load', () => {
+  const weighing: Weighing = { policy: 'p2c_ewma', failuresRaiseLoad: true };
+  const inSecond = (order: string, second: number, name: string) =>
+    [...order.slice(second * 200, (second + 1) * 200)].filter((one) => one === name).length;
+
+  test.each<[string, Callee[], string, number]>([
+    ['of two, one that fails in 1 ms', [a5, failsIn1], 'B', 2],
+    ['of three, one that fails in 1 ms', [a5, a5, failsIn1], 'C', 2],
+    ['of two, one that hangs', [a5, hangs], 'B', 6],
+    ['of three, one that hangs', [a5, a5, hangs], 'C', 6],
+  ])('%s gets hardly more than its chance once a second', (_name, callees, bad, most) => {
+    const { order } = simulate({ callees, calls: 2000, spacingMs: 5, weighing });
+    for (let second = 1; second < 10; second += 1) expect(inSecond(order, second, bad)).toBeLessThanOrEqual(most);
+  });
+
+  test('one that hangs is given only a few calls before it is known', () => {
+    const { order } = simulate({ callees: [a5, a5, hangs], calls: 400, spacingMs: 5, weighing });
+    expect([...order].filter((name) => name === 'C').length).toBeLessThanOrEqual(8);
+  });
+
+  test('one that has recovered is back within a few seconds', () => {
+    const recovers = { tookMs: 1, fails: true, untilMs: 3_000 };
+    const { order } = simulate({ callees: [a5, a5, recovers], calls: 2000, spacingMs: 5, weighing });
+    expect(inSecond(order, 2, 'C')).toBeLessThanOrEqual(2);
+    expect(inSecond(order, 7, 'C')).toBeGreaterThan(40);
+  });
+
+  test('healthy nodes are picked as without it', () => {
+    expect(simulate({ callees: [a5, a5, b50], calls: 2000, spacingMs: 5, weighing }).picks[2]).toBeLessThan(60);
+  });
+});
+
+test('the plain product of calls in flight and latency avoids who is slow and busy', () => {
+  const weighing: Weighing = { policy: 'p2c_inflight', failuresRaiseLoad: false };
+  const node = createNode();
+  finish(node, { startedNs: 0, nowNs: 50 * ms, ok: true });
+  expect([0, 1, 3].map((inflight) => loadOf({ ...node, inflight }, weighing))).toEqual([0, 50 * ms, 150 * ms]);
+  const { picks } = simulate({ callees: [a5, a5, { tookMs: 500 }], calls: 2000, spacingMs: 2, weighing });
+  expect(picks[2]).toBeLessThan(400);
+});
+
+const weighings: Weighing[] = (['p2c_ewma', 'p2c_inflight'] as const).flatMap((policy) =>
+  [false, true].map((failuresRaiseLoad) => ({ policy, failuresRaiseLoad })),
+);
+
+test('whatever latencies and failures, every node is asked again within seconds, only given nodes are picked, and all calls in flight are counted', () => {
+  const callees = fc.array(fc.record({ tookMs: fc.integer({ min: 1, max: 3_000 }), fails: fc.boolean() }), { minLength: 2, maxLength: 6 });
+  fc.assert(
+    fc.property(callees, fc.constantFrom(...weighings), fc.integer(), (callees, weighing, seed) => {
+      const random = seededRandom(seed);
+      const nodes = callees.map((callee) => ({ ...createNode(), ...callee }));
+      let flying: { node: (typeof nodes)[number]; startedNs: number; endNs: number }[] = [];
+      const lastPickMs = new Map(nodes.map((node) => [node, 0]));
+      for (let nowMs = 0; nowMs < 30_000; nowMs += 20) {
+        const nowNs = nowMs * ms;
+        for (const { node, startedNs, endNs } of flying.filter(({ endNs }) => endNs <= nowNs)) {
+          finish(node, { startedNs, nowNs: endNs, ok: !node.fails });
+        }
+        flying = flying.filter(({ endNs }) => endNs > nowNs);
+        const node = pick(nodes, { nowNs, random, weighing });
+        if (node === undefined || !nodes.includes(node)) throw new Error('Expected one of the nodes');
+        lastPickMs.set(node, nowMs);
+        flying.push({ node, startedNs: nowNs, endNs: nowNs + node.tookMs * ms });
+        for (const one of nodes) expect(one.inflight).toBe(flying.filter(({ node }) => node === one).length);
+        for (const pickedMs of lastPickMs.values()) expect(nowMs - pickedMs).toBeLessThan(starvedMs);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+/** The chance comes after 1 s, but only when the node is drawn: of six, one time in three, fifty times a second. */
+const starvedMs = 4_000;
