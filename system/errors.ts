@@ -12,6 +12,8 @@ const failures = {
   database: { code: 1005, http: 500, grpc: status.INTERNAL, message: 'The database did not answer as it should' },
   cache: { code: 1006, http: 500, grpc: status.INTERNAL, message: 'The cache did not answer as it should' },
   rpc: { code: 1007, http: 503, grpc: status.UNAVAILABLE, message: 'A service of the mall cannot be reached' },
+  cancelled: { code: 1008, http: 499, grpc: status.CANCELLED, message: 'Whoever asked has gone away' },
+  bodyTooLarge: { code: 1009, http: 413, grpc: status.INVALID_ARGUMENT, message: 'The request is too large' },
   userMissing: { code: 2001, http: 404, grpc: status.NOT_FOUND, message: 'There is no such user' },
   userExists: { code: 2002, http: 409, grpc: status.ALREADY_EXISTS, message: 'This user exists already' },
   password: { code: 2003, http: 401, grpc: status.UNAUTHENTICATED, message: 'The name or the password is wrong' },
@@ -40,6 +42,7 @@ const refusals = {
   breaker: { failure: 'rpc', http: 503, grpc: status.UNAVAILABLE, message: 'The circuit breaker is open' },
   shedding: { failure: 'serverError', http: 503, grpc: status.RESOURCE_EXHAUSTED, message: 'The service is overloaded' },
   limit: { failure: 'serverError', http: 429, grpc: status.RESOURCE_EXHAUSTED, message: 'Too many requests' },
+  connections: { failure: 'serverError', http: 503, grpc: status.RESOURCE_EXHAUSTED, message: 'Too many requests are in progress' },
   deadline: { failure: 'rpc', http: 504, grpc: status.DEADLINE_EXCEEDED, message: 'The time for this call is used up' },
 } as const;
 export type Refusal = keyof typeof refusals;
@@ -48,7 +51,7 @@ export const isRefusal = (name: string): name is Refusal => Object.hasOwn(refusa
 /**
  * A failure that a caller can name: it keeps its code across processes (`rpc/status.ts`) and becomes the envelope at the gateway.
  * A refusal takes its HTTP and gRPC status from who refused. `notFound` says 404 where a parameter is well formed and names nothing;
- * `grpcStatus` keeps what came over the wire where it is not what the table says.
+ * `grpcStatus` keeps what came over the wire where it is not what the table says; `isRelayed` tells that a callee said so, not this process.
  */
 export class MallError extends Error {
   override readonly name = 'MallError';
@@ -56,6 +59,7 @@ export class MallError extends Error {
   readonly httpStatus: number;
   readonly grpcStatus: status;
   readonly refusedBy: Refusal | undefined;
+  readonly isRelayed: boolean;
 
   constructor(
     failure: FailureName,
@@ -65,7 +69,14 @@ export class MallError extends Error {
       refusedBy,
       notFound = false,
       grpcStatus = notFound ? status.NOT_FOUND : undefined,
-    }: { cause?: unknown; refusedBy?: Refusal | undefined; notFound?: boolean; grpcStatus?: status | undefined } = {},
+      isRelayed = false,
+    }: {
+      cause?: unknown;
+      refusedBy?: Refusal | undefined;
+      notFound?: boolean;
+      grpcStatus?: status | undefined;
+      isRelayed?: boolean;
+    } = {},
   ) {
     const usual = refusedBy === undefined ? failures[failure] : refusals[refusedBy];
     super(message ?? usual.message, cause === undefined ? undefined : { cause });
@@ -73,6 +84,7 @@ export class MallError extends Error {
     this.grpcStatus = grpcStatus ?? usual.grpc;
     this.httpStatus = this.grpcStatus === usual.grpc ? usual.http : httpByGrpc[this.grpcStatus];
     this.refusedBy = refusedBy;
+    this.isRelayed = isRelayed;
   }
 }
 
@@ -101,6 +113,9 @@ const httpByGrpc: Readonly<Record<status, number>> = {
 export function refused(by: Refusal, message?: string): MallError {
   return stackless(() => new MallError(refusals[by].failure, message, { refusedBy: by }));
 }
+
+/** What becomes of a call whose caller has gone away: nobody will see it, but it is counted. */
+export const cancelled = (): MallError => stackless(() => new MallError('cancelled'));
 
 /**
  * Makes errors without a stack. An overload makes thousands of them a second, each for the same reason and from the same place, and looking the

@@ -6,17 +6,20 @@ import { requireNode } from '../core/runtime.ts';
 import { type RunClock, runClock } from '../core/time.ts';
 import { serveAdmin } from './admin.ts';
 import type { ServiceConfig } from './config.ts';
-import { type ClockNs, monotonicNs } from './governance/clock.ts';
-import { startCpuMeter } from './governance/cpu.ts';
+import { type ClockNs, createTurnClock, monotonicNs } from './governance/clock.ts';
+import { automatic, chooseCpuSource, startCpuMeter } from './governance/cpu.ts';
 import { registerP2c } from './rpc/balancer.ts';
 import { connectEtcd } from './rpc/etcd.ts';
 import { publish, type Registration } from './rpc/registration.ts';
 import { registerEtcdResolver } from './rpc/resolver.ts';
 import { createStops } from './stops.ts';
+import { alertLines, createAlerts } from './telemetry/alerts.ts';
 import { createLog } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { startStatLines } from './telemetry/stat-lines.ts';
 import { otlpExporter, startTracing } from './telemetry/tracing.ts';
 import { instanceName, type Service } from './topology.ts';
+import type { Tuning } from './tuning.ts';
 
 /** What every part of a process is handed instead of looking for it: configuration, time, chance, telemetry, and the way to be stopped. */
 export type Runtime = {
@@ -26,6 +29,8 @@ export type Runtime = {
   readonly clock: RunClock;
   /** The same time for governance, which counts whole nanoseconds. */
   readonly clockNs: ClockNs;
+  /** The same, read once in a turn of the event loop: for what counts in buckets. */
+  readonly turnNs: ClockNs;
   readonly random: Random;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -37,7 +42,11 @@ export type Runtime = {
   readonly checks: ReadonlyMap<string, () => Promise<void>>;
   /** A dependency without which this process is of no use: `probe` rejects when it cannot be reached. */
   addCheck(name: string, probe: () => Promise<void>): void;
-  /** `stop` is run at SIGTERM, the last registered first. */
+  /** To be called when this process answers; until then `/ready` says that it is starting. */
+  markStarted(): void;
+  /** `leave` is run at SIGTERM at once: whoever calls this process shall turn elsewhere. */
+  onLeave(name: string, leave: () => Promise<void>): void;
+  /** `stop` is run when callers have had time for that, the last registered first. */
   onStop(name: string, stop: () => Promise<void>): void;
 };
 
@@ -52,7 +61,7 @@ export type Discovery = {
 };
 
 /**
- * Starts what every process of the mall has in common. From then on SIGTERM (or Ctrl-C) runs the registered stops and exits with 0,
+ * Starts what every process of the mall has in common. From then on SIGTERM (or Ctrl-C) leaves, stops and exits with 0,
  * and an error that nobody caught is logged and exits with 1. To be called once, from a main file.
  */
 export async function startRuntime(config: ServiceConfig): Promise<Runtime> {
@@ -62,20 +71,35 @@ export async function startRuntime(config: ServiceConfig): Promise<Runtime> {
   const log = createLog({ service: config.service, instance, clock });
   const metrics = createMetrics();
   collectDefaultMetrics({ register: metrics.registry, eventLoopMonitoringPrecision: eventLoopPrecisionMs });
-  const stops = stopsAtSignal(log);
+  const stops = stopsAtSignal(log, config.tuning.stop);
 
-  const tracing = startTracing({ service: config.service, instance, metrics, exporter: otlpExporter(config.otlp) });
+  const tracing = startTracing({
+    service: config.service,
+    instance,
+    metrics,
+    exporter: otlpExporter(config.otlp),
+    tuning: config.tuning.tracing,
+  });
   stops.onStop('tracing', () => tracing.stop(flushMs));
-  const cpu = startCpuMeter();
+  const { cpu: wanted, cpuMemory } = config.tuning.shedding;
+  const cpu = startCpuMeter({ source: chooseCpuSource(wanted), memory: cpuMemory });
   metrics.levels.cpuMilli = cpu.milli;
   log.info({ cpu: cpu.source }, 'CPU is read for shedding');
+  if (wanted === 'auto' && cpu.source !== automatic[0])
+    log.warn(`This machine does not tell '${automatic[0]}', so '${cpu.source}' is read`);
+  metrics.levels.alert = createAlerts({ clock, sink: alertLines(log) });
+  startStatLines({ log, metrics });
 
   const checks = new Map<string, () => Promise<void>>();
+  const isNotReady = (why: string) => void checks.set('process', () => Promise.reject(new Error(why)));
+  isNotReady('The process is starting');
+  stops.onLeave('readiness', async () => isNotReady('The process is stopping'));
   const runtime: Runtime = {
     config,
     instance,
     clock,
     clockNs: monotonicNs,
+    turnNs: createTurnClock(monotonicNs),
     random: Math.random,
     log,
     metrics,
@@ -84,6 +108,8 @@ export async function startRuntime(config: ServiceConfig): Promise<Runtime> {
     discovery: discoverByEtcd({ config, log, metrics, checks, onStop: stops.onStop }),
     checks,
     addCheck: (name, probe) => void checks.set(name, probe),
+    markStarted: () => void checks.delete('process'),
+    onLeave: stops.onLeave,
     onStop: stops.onStop,
   };
   // The gateway answers these paths where it answers shoppers.
@@ -111,7 +137,7 @@ function discoverByEtcd({
     etcd,
     namespace,
     addresses: config.addresses,
-    policy: config.tuning.balancing.policy,
+    balancing: config.tuning.balancing,
     random: Math.random,
     onEvent(event) {
       switch (event.kind) {
@@ -135,8 +161,13 @@ function discoverByEtcd({
   const balancing = registerP2c({
     clockNs: monotonicNs,
     random: Math.random,
+    judges: config.tuning.breaker.judges,
     peer: directory.peer,
-    onPick: ({ target, address }) => metrics.p2cPicks.labels(target, address).inc(),
+    countPicks({ target, address }) {
+      const picks = metrics.p2cPicks.labels(target, address);
+      return () => picks.inc();
+    },
+    onReport: (report) => log.info(report, 'How calls were balanced'),
   });
   metrics.levels.p2cLoads = balancing.loads;
 
@@ -150,6 +181,7 @@ function discoverByEtcd({
         service,
         replica,
         address,
+        ttlSeconds: config.tuning.registration.ttlSeconds,
         onEvent(event) {
           if (event.kind === 'lost') log.warn({ err: event.cause }, 'The registration in etcd is lost');
           else log.info({ address }, `The replica is ${event.kind}`);
@@ -159,8 +191,8 @@ function discoverByEtcd({
 }
 
 /** Ends the process at a signal, after what was registered has been run, and at an error that nobody caught. */
-function stopsAtSignal(log: Logger): Pick<Runtime, 'onStop'> {
-  const { onStop, stopAll } = createStops(log);
+function stopsAtSignal(log: Logger, tuning: Tuning['stop']): Pick<Runtime, 'onLeave' | 'onStop'> {
+  const { onLeave, onStop, stopAll } = createStops(log, tuning);
   const end = () => stopAll().then(() => process.exit(0));
   process.on('SIGTERM', end);
   process.on('SIGINT', end);
@@ -168,5 +200,5 @@ function stopsAtSignal(log: Logger): Pick<Runtime, 'onStop'> {
     log.fatal({ err }, 'An error that nobody caught');
     process.exit(1);
   });
-  return { onStop };
+  return { onLeave, onStop };
 }

@@ -77,7 +77,7 @@ const fields = z.strictObject({
     enabled: flag(true),
     /** Requests in progress on each route of the gateway; 0 is no limit. */
     connections: whole({ from: 0, to: 1_000_000, byDefault: 10_000 }),
-    /** Of a request's body; 0 is no limit. */
+    /** Of a request's body; 0 is the 8 MiB that go-zero reads of JSON at most. */
     bytes: whole({ from: 0, to: 8 * 1_048_576, byDefault: 1_048_576 }),
     /** Token buckets in Redis, by route. */
     rates: byName(
@@ -107,6 +107,7 @@ const fields = z.strictObject({
   }),
 
   cache: block({
+    /** Switched off, every read goes to the database, once for all who ask for the same at the same time. */
     enabled: flag(true),
     expirySeconds: whole({ from: 1, to: 31_536_000, byDefault: 604_800 }),
     /** How long it is remembered that something does not exist. */

@@ -12,6 +12,7 @@ export function outcomeOfAnswer({ status, refusedBy, code }: Answer): RequestOut
     case 'shedding':
       return 'shed';
     case 'limit':
+    case 'connections':
       return 'limited';
     case 'breaker':
       return 'breakerOpen';

@@ -14,6 +14,16 @@ declare module '@fastify/jwt' {
   }
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route's handler in its chain. */
+    governed?: ReturnType<Govern>;
+  }
+  interface FastifyRequest {
+    isTooLarge: boolean;
+  }
+}
+
 export type { Govern } from '../rpc/chain.ts';
 
 /** The user whose valid token came with the request. Throws `tokenExpired` or `tokenFailed`. */
@@ -33,7 +43,7 @@ export function checkParameters({ validationError }: FastifyRequest): void {
   throw new MallError('badParameter', `Wrong ${validationError.validationContext ?? 'parameter'}: ${messageOf(validationError)}`);
 }
 
-/** Requests that reach no route: an unknown URL, and what fastify itself turns down, such as a body that is not JSON. */
+/** Requests that reach no handler: an unknown URL, and what fastify itself turns down, such as a body that is not JSON. */
 export function addFallbacks(app: FastifyInstance, govern: Govern): void {
   app.setNotFoundHandler(
     govern('_OTHER unknown', async ({ method, url }) => {
@@ -46,12 +56,26 @@ export function addFallbacks(app: FastifyInstance, govern: Govern): void {
   const refuse = govern('_OTHER unreadable', async (request) => {
     const error = errors.get(request);
     if (error?.statusCode === undefined || error.statusCode >= 500) throw error;
-    throw new MallError('badParameter', error.message, { cause: error });
+    throw new MallError(error.statusCode === 413 ? 'bodyTooLarge' : 'badParameter', error.message, { cause: error });
   });
-  app.setErrorHandler((error: Error, request, reply) => {
+  app.decorateRequest('isTooLarge', false);
+  app.setErrorHandler((error: Error & { code?: string }, request, reply) => {
+    const { governed } = request.routeOptions.config;
+    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE' && governed !== undefined) {
+      request.isTooLarge = true;
+      return governed(request, reply);
+    }
     errors.set(request, error);
     return refuse(request, reply);
   });
+}
+
+/**
+ * Throws `bodyTooLarge` for a request of which fastify did not read the body. To be called first by the handler of a route: as in go-zero, such
+ * a request passes through the chain of its route, where it is traced and counted.
+ */
+export function checkSize({ isTooLarge }: FastifyRequest): void {
+  if (isTooLarge) throw new MallError('bodyTooLarge');
 }
 
 /** What an operator asks; past the chain, so that a mall that sheds can still be looked at. */

@@ -7,6 +7,7 @@ import { httpChain, unroutedChain } from '../rpc/chain.ts';
 import { rpcClient } from '../rpc/client.ts';
 import { startRuntime } from '../runtime.ts';
 import { addAdminRoutes, addFallbacks } from './hooks.ts';
+import { bodyLimit, checkLimits, openLimits } from './limits.ts';
 import { addRoutes } from './routes.ts';
 
 const runtime = await startRuntime(readConfig());
@@ -15,23 +16,24 @@ const { config } = runtime;
 const app = fastify({
   // The runtime writes the log.
   logger: false,
-  // A body larger than a full basket is a mistake.
-  bodyLimit: 64 * 1_024,
+  bodyLimit: bodyLimit(config.tuning.limits),
   // What still arrives on an open connection while the process stops is answered like everything else.
   return503OnClosing: false,
 });
 await app.register(jwt, { secret: config.jwtSecret });
 addAdminRoutes(app, runtime);
 addFallbacks(app, unroutedChain(runtime));
-addRoutes(app, {
+const routes = addRoutes(app, {
   govern: httpChain(runtime),
   services: {
-    user: rpcClient(runtime, 'user', { timeoutMs: 1_000 }),
-    product: rpcClient(runtime, 'product', { timeoutMs: 1_000 }),
-    orders: rpcClient(runtime, 'orders', { timeoutMs: 3_000 }),
+    user: rpcClient(runtime, 'user'),
+    product: rpcClient(runtime, 'product'),
+    orders: rpcClient(runtime, 'orders'),
   },
+  limitOf: openLimits(runtime),
   newKey: randomUUID,
 });
+checkLimits(config.tuning.limits, routes);
 
 await app.listen(splitAddress(config.listen));
 runtime.onStop('http', async () => {
@@ -40,4 +42,5 @@ runtime.onStop('http', async () => {
   await app.close();
   clearInterval(farewell);
 });
+runtime.markStarted();
 runtime.log.info({ listen: config.listen }, 'gateway answers');

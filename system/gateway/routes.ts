@@ -1,18 +1,28 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify';
 import { MallError } from '../errors.ts';
 import type { Client } from '../rpc/client.ts';
-import { checkParameters, type Govern, userIdOf } from './hooks.ts';
+import { checkParameters, checkSize, type Govern, userIdOf } from './hooks.ts';
+import type { AddedRoute, Limit } from './limits.ts';
 import * as schemas from './schemas.ts';
 import { accountView, orderView, productView } from './views.ts';
 
 export type Services = { user: Client<'user'>; product: Client<'product'>; orders: Client<'orders'> };
 
-/** Every route of the mall. `newKey` names a checkout whose shopper gave it no idempotency key. */
+/**
+ * Every route of the mall, and their names. `limitOf` gives a route the limit that is asked before each of its requests; `newKey` names a checkout
+ * whose shopper gave it no idempotency key.
+ */
 export function addRoutes(
   app: FastifyInstance,
-  { govern, services, newKey }: { govern: Govern; services: Services; newKey: () => string },
-) {
+  {
+    govern,
+    services,
+    newKey,
+    limitOf = () => undefined,
+  }: { govern: Govern; services: Services; newKey: () => string; limitOf?: (route: string) => Limit | undefined },
+): AddedRoute[] {
   const { user, product, orders } = services;
+  const added: AddedRoute[] = [];
 
   open('POST', '/api/v1/user/register', schemas.registration, async ({ body }) =>
     accountView(await user.register(body as schemas.Registration)),
@@ -66,26 +76,41 @@ export function addRoutes(
     return { orders: list.orders.map(orderView) };
   });
 
+  return added;
+
   /** A route for everybody. */
-  function open(method: 'GET' | 'POST' | 'PUT', url: string, schema: FastifySchema, handler: Handler): void {
-    const governed = govern(`${method} ${url}`, async (request, reply) => {
+  function open(method: Method, url: string, schema: FastifySchema, handler: Handler): void {
+    add({ method, url, schema, hasUser: false }, async (request, reply, limit) => {
+      await limit?.(request, reply);
       checkParameters(request);
       return handler(request, reply);
     });
-    app.route({ method, url, schema, attachValidation: true, handler: governed });
   }
 
   /** A route for who is logged in. */
-  function own(method: 'GET' | 'POST' | 'PUT', url: string, schema: FastifySchema, handler: OwnHandler): void {
-    const governed = govern(`${method} ${url}`, async (request, reply) => {
+  function own(method: Method, url: string, schema: FastifySchema, handler: OwnHandler): void {
+    add({ method, url, schema, hasUser: true }, async (request, reply, limit) => {
       const userId = await userIdOf(request);
+      await limit?.(request, reply, userId);
       checkParameters(request);
       return handler(userId, request, reply);
     });
-    app.route({ method, url, schema, attachValidation: true, handler: governed });
+  }
+
+  function add({ hasUser, ...route }: { method: Method; url: string; schema: FastifySchema; hasUser: boolean }, answer: Answer): void {
+    const name = `${route.method} ${route.url}`;
+    const limit = limitOf(name);
+    const governed = govern(name, async (request, reply) => {
+      checkSize(request);
+      return answer(request, reply, limit);
+    });
+    app.route({ ...route, attachValidation: true, handler: governed, config: { governed } });
+    added.push({ name, hasUser });
   }
 }
 
+type Method = 'GET' | 'POST' | 'PUT';
+type Answer = (request: FastifyRequest, reply: FastifyReply, limit: Limit | undefined) => Promise<unknown>;
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
 type OwnHandler = (userId: number, request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
 

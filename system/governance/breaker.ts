@@ -1,6 +1,5 @@
 import type { Random } from '../../core/random.ts';
-import { type ClockNs, never, secondNs } from './clock.ts';
-import { createWindow } from './window.ts';
+import { type ClockNs, millisecondNs, never } from './clock.ts';
 
 /**
  * A circuit breaker that refuses a share of the calls, computed anew for every call from the last 10 s: client-side throttling as in
@@ -12,133 +11,250 @@ export type Breaker = {
   /** Whether the call may be made. False records a drop; true must be followed by exactly one `success` or `failure`. */
   allow(): boolean;
   success(): void;
-  failure(): void;
+  /** The reason is kept for `reasons`. */
+  failure(reason?: string): void;
   /** The chance in [0, 1) that a call made now would be refused. */
   readonly dropRatio: number;
+  /** Calls since the breaker was made; they only grow. */
+  readonly totals: Readonly<Counts>;
+  /** Why the last calls failed, at most 5, the newest first. */
+  reasons(): Reason[];
   /** What a decision made now would rest on. */
   snapshot(): BreakerSnapshot;
 };
 
+/** `atNs` is a reading of the breaker's clock. */
+export type Reason = { readonly atNs: number; readonly text: string };
+
 export type BreakerSnapshot = Decision & Readonly<History>;
 
 /**
- * `success`, `failure` and `drop` tell of each call. A breaker *starts refusing* (it trips) with its first drop after 10 s without one,
- * and has *stopped* at the first call that comes after 10 s without a drop: the two always alternate.
+ * A breaker *starts refusing* (it trips) with its first drop after 10 s without one, and has *stopped* at the first call that comes after
+ * 10 s without a drop: the two always alternate.
  */
-export type BreakerEvent = { readonly kind: 'success' | 'failure' | 'drop' | 'startedRefusing' | 'stoppedRefusing' };
+export type BreakerEvent = { readonly kind: 'startedRefusing' | 'stoppedRefusing' };
+
+/** What may be tuned; go-zero's figures are the default (governance.md 1.1). */
+export type BreakerRules = {
+  windowMs: number;
+  /** The SRE book's K, and what it falls to while the recent past only fails. */
+  multiplier: number;
+  leastMultiplier: number;
+  toleratedCalls: number;
+  forcedPassMs: number;
+  /** Whether refusing makes further refusals more likely. Without it a steady share of failures is refused in proportion and does not escalate. */
+  countsDrops: boolean;
+};
 
 export function createBreaker({
   clockNs,
   random,
+  rules: {
+    windowMs = 10_000,
+    multiplier: startMultiplier = 1.5,
+    leastMultiplier = 1.1,
+    toleratedCalls = 5,
+    forcedPassMs = 1_000,
+    countsDrops = true,
+  } = {},
   onEvent = () => {},
 }: {
   clockNs: ClockNs;
   random: Random;
+  rules?: Partial<BreakerRules>;
   onEvent?: (event: BreakerEvent) => void;
 }): Breaker {
-  const window = createWindow<Bucket>({
-    size: bucketCount,
-    intervalNs: windowNs / bucketCount,
-    startNs: clockNs(),
-    create: () => ({ success: 0, failure: 0, drop: 0 }),
-    clear: (bucket) => Object.assign(bucket, emptyBucket),
-  });
-  const history: History = { total: 0, accepts: 0, failingBuckets: 0, workingBuckets: 0 };
+  const bucketNs = (windowMs * millisecondNs) / bucketCount;
+  const windowNs = windowMs * millisecondNs;
+  const forcedPassNs = forcedPassMs * millisecondNs;
+  const startNs = clockNs();
+  const history = createHistory();
+  const totals: Counts = { success: 0, failure: 0, drop: 0 };
+  const reasons: Reason[] = [];
+  let bucketEndNs = startNs + bucketNs;
   let lastPassNs = never;
   let lastDropNs = never;
   let isRefusing = false;
 
-  function decide(nowNs: number): Decision {
-    Object.assign(history, emptyHistory);
-    window.visit(nowNs, extendHistory);
-    return judge(history);
+  /** Brings history up to this moment, which most calls find in the bucket that is current already. */
+  function moveTo(nowNs: number) {
+    if (nowNs < bucketEndNs) return;
+    const bucket = Math.floor((nowNs - startNs) / bucketNs);
+    history.advance(bucket);
+    bucketEndNs = startNs + (bucket + 1) * bucketNs;
   }
 
-  function extendHistory({ success, failure, drop }: Bucket) {
-    history.total += success + failure + drop;
-    history.accepts += success;
-    // Both are runs at the end of history; empty and drop-only buckets neither extend nor break one.
-    if (failure > 0) history.workingBuckets = 0;
-    else if (success > 0) history.workingBuckets += 1;
-    if (success > 0) history.failingBuckets = 0;
-    else if (failure > 0) history.failingBuckets += 1;
+  /** governance.md 1.3; what is above 0 is the rejection probability before it is softened. */
+  function excess(): number {
+    const total = countsDrops ? history.total : history.total - history.drops;
+    return (total - toleratedCalls - multiplier() * history.accepts) / (total + 1);
+  }
+
+  function multiplier(): number {
+    return Math.max(startMultiplier - ((startMultiplier - leastMultiplier) * history.failingBuckets) / bucketCount, leastMultiplier);
+  }
+
+  function softened(rejection: number): number {
+    return rejection <= 0 ? 0 : (rejection * (bucketCount - history.workingBuckets)) / bucketCount;
   }
 
   function isAllowed(nowNs: number): boolean {
-    const { excess, dropRatio } = decide(nowNs);
-    if (excess <= 0) return true;
+    const rejection = excess();
+    if (rejection <= 0) return true;
     // One call a second is let through without asking chance: the only way to learn that the callee is back.
     const isForced = lastPassNs !== never && nowNs - lastPassNs > forcedPassNs;
-    if (!isForced && random() < dropRatio) return false;
+    if (!isForced && random() < softened(rejection)) return false;
     lastPassNs = nowNs;
     return true;
   }
 
   function drop(nowNs: number) {
-    window.current(nowNs).drop += 1;
+    history.drop();
+    totals.drop += 1;
     lastDropNs = nowNs;
-    onEvent(events.drop);
-    if (!isRefusing) onEvent(events.startedRefusing);
+    if (isRefusing) return;
     isRefusing = true;
+    onEvent(startedRefusing);
   }
 
   return {
     allow() {
       const nowNs = clockNs();
+      moveTo(nowNs);
       if (isRefusing && nowNs - lastDropNs >= windowNs) {
         isRefusing = false;
-        onEvent(events.stoppedRefusing);
+        onEvent(stoppedRefusing);
       }
       if (isAllowed(nowNs)) return true;
       drop(nowNs);
       return false;
     },
     success() {
-      window.current(clockNs()).success += 1;
-      onEvent(events.success);
+      moveTo(clockNs());
+      history.success();
+      totals.success += 1;
     },
-    failure() {
-      window.current(clockNs()).failure += 1;
-      onEvent(events.failure);
+    failure(text) {
+      const nowNs = clockNs();
+      moveTo(nowNs);
+      history.failure();
+      totals.failure += 1;
+      if (text !== undefined) reasons.unshift({ atNs: nowNs, text });
+      if (reasons.length > mostReasons) reasons.pop();
     },
     get dropRatio() {
-      return decide(clockNs()).dropRatio;
+      moveTo(clockNs());
+      return softened(excess());
     },
+    totals,
+    reasons: () => [...reasons],
     snapshot() {
-      const decision = decide(clockNs());
-      return { ...history, ...decision };
+      moveTo(clockNs());
+      const { total, accepts, failingBuckets, workingBuckets } = history;
+      const rejection = excess();
+      return {
+        total,
+        accepts,
+        failingBuckets,
+        workingBuckets,
+        multiplier: multiplier(),
+        excess: rejection,
+        dropRatio: softened(rejection),
+      };
     },
   };
 }
 
-type Bucket = { success: number; failure: number; drop: number };
-/** Drops are part of `total`, so refusing makes further refusals more likely. */
-type History = { total: number; accepts: number; failingBuckets: number; workingBuckets: number };
+type Counts = { success: number; failure: number; drop: number };
 /** `multiplier` is the SRE book's K; `excess` its rejection probability before it is limited to [0, 1] and softened. */
 type Decision = { readonly multiplier: number; readonly excess: number; readonly dropRatio: number };
+type History = {
+  /** All calls of the window, drops included, and those of them that succeeded. */
+  total: number;
+  accepts: number;
+  /** How many of the buckets since the last one with a success saw failures, and since the last one with a failure successes. */
+  failingBuckets: number;
+  workingBuckets: number;
+};
 
-/** governance.md 1.3 */
-function judge({ total, accepts, failingBuckets, workingBuckets }: History): Decision {
-  const multiplier = Math.max(startMultiplier - ((startMultiplier - leastMultiplier) * failingBuckets) / bucketCount, leastMultiplier);
-  const excess = (total - toleratedCalls - multiplier * accepts) / (total + 1);
-  const dropRatio = excess <= 0 ? 0 : (excess * (bucketCount - workingBuckets)) / bucketCount;
-  return { multiplier, excess, dropRatio };
+/**
+ * The last 40 buckets and what a decision asks of them, kept up with every event, so that a decision need not walk them. Both runs are
+ * at the end of history: a bucket with a success ends the failing one, a bucket with a failure the working one, and empty or drop-only
+ * buckets neither extend nor end one. Buckets are numbered from 0 at the breaker's creation.
+ */
+function createHistory() {
+  const successes = new Int32Array(bucketCount);
+  const failures = new Int32Array(bucketCount);
+  const drops = new Int32Array(bucketCount);
+  let current = 0;
+  let lastSuccess = -1;
+  let lastFailure = -1;
+
+  const history = {
+    total: 0,
+    drops: 0,
+    accepts: 0,
+    failingBuckets: 0,
+    workingBuckets: 0,
+
+    success() {
+      const slot = current % bucketCount;
+      if (successes[slot] === 0) {
+        lastSuccess = current;
+        history.failingBuckets = 0;
+        if (failures[slot] === 0) history.workingBuckets += 1;
+      }
+      add(successes, slot);
+      history.total += 1;
+      history.accepts += 1;
+    },
+
+    failure() {
+      const slot = current % bucketCount;
+      if (failures[slot] === 0) {
+        lastFailure = current;
+        history.workingBuckets = 0;
+        if (successes[slot] === 0) history.failingBuckets += 1;
+      }
+      add(failures, slot);
+      history.total += 1;
+    },
+
+    drop() {
+      add(drops, current % bucketCount);
+      history.total += 1;
+      history.drops += 1;
+    },
+
+    /** Makes a later bucket the current one; those that are 40 or more behind it are forgotten. */
+    advance(bucket: number) {
+      const last = Math.min(bucket, current + bucketCount);
+      for (let next = current + 1; next <= last; next += 1) forget(next - bucketCount);
+      current = bucket;
+    },
+  };
+
+  /** The oldest bucket is part of a run when nothing has ended that run since. */
+  function forget(bucket: number) {
+    if (bucket < 0) return;
+    const slot = bucket % bucketCount;
+    const [succeeded = 0, failed = 0, dropped = 0] = [successes[slot], failures[slot], drops[slot]];
+    if (failed > 0 && bucket > lastSuccess) history.failingBuckets -= 1;
+    if (succeeded > 0 && bucket > lastFailure) history.workingBuckets -= 1;
+    history.total -= succeeded + failed + dropped;
+    history.drops -= dropped;
+    history.accepts -= succeeded;
+    successes[slot] = failures[slot] = drops[slot] = 0;
+  }
+
+  return history;
 }
 
-// governance.md 1.1
-const windowNs = 10 * secondNs;
-const bucketCount = 40;
-const startMultiplier = 1.5;
-const leastMultiplier = 1.1;
-const toleratedCalls = 5;
-const forcedPassNs = secondNs;
+function add(counts: Int32Array, slot: number) {
+  counts[slot] = (counts[slot] ?? 0) + 1;
+}
 
-const emptyBucket: Bucket = { success: 0, failure: 0, drop: 0 };
-const emptyHistory: History = { total: 0, accepts: 0, failingBuckets: 0, workingBuckets: 0 };
-const events = {
-  success: { kind: 'success' },
-  failure: { kind: 'failure' },
-  drop: { kind: 'drop' },
-  startedRefusing: { kind: 'startedRefusing' },
-  stoppedRefusing: { kind: 'stoppedRefusing' },
-} as const satisfies Record<BreakerEvent['kind'], BreakerEvent>;
+const bucketCount = 40;
+const mostReasons = 5;
+const startedRefusing: BreakerEvent = { kind: 'startedRefusing' };
+const stoppedRefusing: BreakerEvent = { kind: 'stoppedRefusing' };

@@ -1,12 +1,12 @@
 import { Client as Channel, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
-import { context, propagation } from '@opentelemetry/api';
+import { context, propagation, type Span } from '@opentelemetry/api';
 import { loadContract, type RpcService } from '../contracts/load.ts';
 import { stackless } from '../errors.ts';
 import type { Runtime } from '../runtime.ts';
 import { attributes } from '../telemetry/names.ts';
-import { clientLayers } from './chain.ts';
-import { remainingMs } from './context.ts';
-import { type Call, compose, type Next } from './interceptors/interceptor.ts';
+import { clientLayers, retryBudget } from './chain.ts';
+import { hangUpOf, remainingMs } from './context.ts';
+import { compose, type Next } from './interceptors/interceptor.ts';
 import { metadataSetter } from './metadata.ts';
 import { type Client, type Method, methodsOf } from './methods.ts';
 import { fromStatus } from './status.ts';
@@ -15,27 +15,29 @@ export type { Client } from './methods.ts';
 
 /**
  * The methods of `service` as async functions: `await orders.create({ … })`. Each call carries the active trace context and what is left of
- * the caller's time, at most `timeoutMs`. Rejects with a `MallError`; business errors keep the code that the callee gave them.
+ * the caller's time, at most what the tuning gives the edge, and is cancelled when the caller goes away. Rejects with a `MallError`; business
+ * errors keep the code that the callee gave them.
  */
-export function rpcClient<S extends RpcService>(
-  runtime: Runtime,
-  service: S,
-  { timeoutMs = 2_000 }: { timeoutMs?: number } = {},
-): Client<S> {
+export function rpcClient<S extends RpcService>(runtime: Runtime, service: S): Client<S> {
   const edge = `${runtime.config.service}->${service}`;
   const channel = new Channel(runtime.discovery.targetOf(service), credentials.createInsecure(), channelOptions);
   runtime.addCheck(service, () => isConnected(channel));
   runtime.onStop(`channel to ${service}`, async () => channel.close());
 
+  const budget = retryBudget(runtime);
   const methods = methodsOf(loadContract(service)).map((method) => {
-    const ask = compose(clientLayers(runtime, { edge, path: method.path, timeoutMs }), transport(runtime, channel, method));
+    const { path } = method;
+    const ask = compose(
+      clientLayers(runtime, { edge, path, budget: method.isRepeatable ? budget : undefined }),
+      transport(runtime, channel, method),
+    );
     return [method.name, (request: unknown) => ask({ request, context: context.active() })];
   });
   return Object.fromEntries(methods);
 }
 
 const channelOptions = {
-  // Retries would hide from the breaker and the balancer what they are there to see.
+  // gRPC's own retries would hide from the breaker and the balancer what they are there to see.
   'grpc.enable_retries': 0,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1_000,
@@ -50,21 +52,25 @@ function transport({ clock, discovery }: Runtime, channel: Channel, { path, defi
       propagation.inject(call.context, metadata, metadataSetter);
       const deadline = Date.now() + remainingMs(clock, call.context);
       const { requestSerialize, responseDeserialize } = definition;
+      const hangUp = hangUpOf(call.context);
+      const cancel = () => wire.cancel();
       // gRPC makes an error for every call, in case it fails, and would look up its stack.
       const wire = stackless(() =>
         channel.makeUnaryRequest(path, requestSerialize, responseDeserialize, call.request, metadata, { deadline }, (error, answer) => {
-          nameReplica(call, discovery.instanceAt(wire.getPeer()));
+          hangUp?.removeEventListener('abort', cancel);
+          if (call.span !== undefined) nameReplica(call.span, discovery.instanceAt(wire.getPeer()));
           if (error === null) resolve(answer);
           else reject(stackless(() => fromStatus(error)));
         }),
       );
+      hangUp?.addEventListener('abort', cancel);
     });
   };
 }
 
-function nameReplica(call: Call, instance: string | undefined): void {
+function nameReplica(span: Span, instance: string | undefined): void {
   // Unknown for a call that never reached a replica.
-  if (instance !== undefined) call.span?.setAttribute(attributes.peer, instance);
+  if (instance !== undefined) span.setAttribute(attributes.peer, instance);
 }
 
 async function isConnected(channel: Channel): Promise<void> {

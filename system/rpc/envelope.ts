@@ -7,7 +7,7 @@ import { headers } from '../telemetry/names.ts';
 export type Envelope = { code: 0; message: string; data: unknown } | { code: number; message: string; trace_id: string };
 
 export function succeeded(reply: FastifyReply, data: unknown, span: Span | undefined = trace.getActiveSpan()): Envelope {
-  reply.header(headers.traceId, traceIdOf(span));
+  nameTrace(reply, traceIdOf(span));
   return { code: codes.ok, message: 'ok', data: data ?? null };
 }
 
@@ -15,9 +15,14 @@ export function succeeded(reply: FastifyReply, data: unknown, span: Span | undef
 export function failed(reply: FastifyReply, thrown: unknown, span: Span | undefined = trace.getActiveSpan()): Envelope {
   const error = thrown instanceof MallError ? thrown : new MallError('serverError', undefined, { cause: thrown });
   const traceId = traceIdOf(span);
-  reply.code(error.httpStatus).header(headers.traceId, traceId);
+  nameTrace(reply.code(error.httpStatus), traceId);
   if (error.refusedBy !== undefined) reply.header(headers.refusedBy, error.refusedBy);
   return { code: error.code, message: error.message, trace_id: traceId };
+}
+
+function nameTrace(reply: FastifyReply, traceId: string): void {
+  // Where tracing is switched off there is none.
+  if (traceId !== '') reply.header(headers.traceId, traceId);
 }
 
 const traceIdOf = (span: Span | undefined): string => span?.spanContext().traceId ?? '';

@@ -33,6 +33,8 @@ export type Method = {
   /** As it is written on the wire: `/orders.Orders/Create`. */
   path: string;
   definition: MethodDefinition<unknown, unknown>;
+  /** Whether the contract says that a call may be repeated without harm: `option idempotency_level`. */
+  isRepeatable: boolean;
 };
 
 export function methodsOf(contract: ServiceDefinition): Method[] {
@@ -40,5 +42,12 @@ export function methodsOf(contract: ServiceDefinition): Method[] {
     name: name.charAt(0).toLowerCase() + name.slice(1),
     path: definition.path,
     definition,
+    isRepeatable: repeatable.has(optionsOf(definition)?.idempotency_level),
   }));
 }
+
+// https://protobuf.dev/reference/protobuf/google.protobuf/#method-options
+const repeatable: ReadonlySet<string | undefined> = new Set(['NO_SIDE_EFFECTS', 'IDEMPOTENT']);
+
+/** The loader hands the options of a method on, which gRPC's own types do not know of. */
+const optionsOf = (definition: object) => (definition as { options?: { idempotency_level?: string } }).options;

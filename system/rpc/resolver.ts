@@ -6,8 +6,9 @@ import type { Random } from '../../core/random.ts';
 import type { Tuning } from '../tuning.ts';
 import { type Replicas, watchReplicas } from './discovery.ts';
 
-/** How a channel chooses among the replicas it found; balancer.ts holds both. */
-export type BalancingPolicy = Tuning['balancing']['policy'];
+/** How a channel chooses among the replicas it found, and with which options; balancer.ts holds them. */
+export type Balancing = Tuning['balancing'];
+export const balancingPolicies = ['p2c_ewma', 'p2c_inflight', 'round_robin'] as const satisfies readonly Balancing['policy'][];
 
 /** A replica as it is found in etcd. `address` is the one it registered; `dialled` differs where a proxy stands in between. */
 export type Peer = { service: string; instance: string; address: string; dialled: string };
@@ -33,20 +34,21 @@ export function registerEtcdResolver({
   etcd,
   namespace,
   addresses,
-  policy,
+  balancing,
   random,
   onEvent = () => {},
 }: {
   etcd: Etcd3;
   namespace: string;
   addresses: Readonly<Record<string, string>>;
-  policy: BalancingPolicy;
+  balancing: Balancing;
   random: Random;
   onEvent?: (event: ResolverEvent) => void;
 }): Directory {
   const keys = etcd.namespace(`${namespace}/`);
   const directory = createDirectory();
-  const serviceConfig = experimental.statusOrFromValue({ loadBalancingConfig: [{ [loadBalancer(policy)]: {} }], methodConfig: [] });
+  const { policy, ...options } = balancing;
+  const serviceConfig = experimental.statusOrFromValue({ loadBalancingConfig: [{ [loadBalancer(policy)]: options }], methodConfig: [] });
 
   class EtcdResolver implements experimental.Resolver {
     static getDefaultAuthority({ path }: experimental.GrpcUri) {
@@ -121,7 +123,7 @@ function createDirectory(): Directory & { add(peer: Peer): void } {
 }
 
 /** grpc-js has a `round_robin` of its own, which does not tell whom it chose. */
-export const loadBalancer = (policy: BalancingPolicy): string => (policy === 'round_robin' ? 'round_robin_counted' : policy);
+export const loadBalancer = (policy: Balancing['policy']): string => (policy === 'round_robin' ? 'round_robin_counted' : policy);
 
 const endpointOf = ({ dialled }: Peer): experimental.Endpoint => ({ addresses: [splitAddress(dialled)] });
 

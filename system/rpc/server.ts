@@ -5,22 +5,25 @@ import { ReflectionService } from '@grpc/reflection';
 import { propagation, ROOT_CONTEXT } from '@opentelemetry/api';
 import { HealthImplementation } from 'grpc-health-check';
 import { loadContract, protoPath, type RpcService } from '../contracts/load.ts';
+import { cancelled, refused } from '../errors.ts';
 import type { Runtime } from '../runtime.ts';
 import { observedShedder } from '../telemetry/governance.ts';
 import { serverLayers } from './chain.ts';
 import { withDeadline } from './context.ts';
-import { compose, type Next } from './interceptors/interceptor.ts';
+import { compose, entered, type Next } from './interceptors/interceptor.ts';
 import { metadataGetter } from './metadata.ts';
 import { type Handlers, methodsOf } from './methods.ts';
 import { toStatus } from './status.ts';
 
 export type { Handlers } from './methods.ts';
 
-const drainMs = 2_000;
+/** A little more than a gateway waits for an answer; from the signal on, the process has 5.5 s in all. */
+const drainMs = 3_000;
 
 /**
  * Answers the contract of `service` at `config.listen`, with health and reflection beside it, and then makes the address known.
- * When the process stops, the address is withdrawn first and calls in progress get 2 s to finish. Rejects when the address is taken.
+ * When the process is told to end, the address is withdrawn at once; later, when
+ * callers know, calls in progress get 3 s to finish. Rejects when the address is taken.
  */
 export async function serve<S extends RpcService>(runtime: Runtime, service: S, handlers: Handlers<S>): Promise<void> {
   const { config, log } = runtime;
@@ -37,7 +40,10 @@ export async function serve<S extends RpcService>(runtime: Runtime, service: S, 
       methodsOf(contract).map(({ name, path }) => {
         const handler = (handlers as Record<string, (request: unknown) => Promise<unknown>>)[name];
         if (handler === undefined) throw new TypeError(`Expected a handler for '${name}' of ${service}, got none`);
-        const answer = compose(serverLayers(runtime, { path, shedder }), async ({ request }) => handler(request));
+        const answer = compose(
+          serverLayers(runtime, { path, shedder }),
+          entered(async ({ request }) => handler(request)),
+        );
         return [name, unary(runtime, answer)];
       }),
     ),
@@ -51,7 +57,8 @@ export async function serve<S extends RpcService>(runtime: Runtime, service: S, 
     return drain(server);
   });
   const registration = await runtime.discovery.publish(config.listen);
-  runtime.onStop('registration', registration.withdraw);
+  runtime.onLeave('registration', registration.withdraw);
+  runtime.markStarted();
   log.info({ listen: config.listen }, `${service} answers`);
 }
 
@@ -70,17 +77,31 @@ function bearingResets(server: Server): Server {
   return server;
 }
 
-/** Where gRPC's callbacks end: the caller's trace and deadline become the call's context, a rejection becomes a status. */
+/** Where gRPC's callbacks end: the caller's trace, his deadline and his going away become the call's context, a rejection becomes a status. */
 function unary({ clock }: Runtime, answer: Next): handleUnaryCall<unknown, unknown> {
   return function unary(call, reply) {
-    const leftMs = Number(call.getDeadline()) - Date.now();
+    const deadlineMs = clock.nowMs() + Number(call.getDeadline()) - Date.now();
+    const hangUp = new AbortController();
+    const onCancelled = () => hangUp.abort(deadlineMs - clock.nowMs() > hangUpMs ? cancelled() : refused('deadline'));
+    // gRPC also says so when the call has ended well.
+    const end = () => call.off('cancelled', onCancelled);
+    call.on('cancelled', onCancelled);
     const caller = propagation.extract(ROOT_CONTEXT, call.metadata, metadataGetter);
-    answer({ request: call.request, context: withDeadline(caller, clock.nowMs() + leftMs) }).then(
-      (value) => reply(null, value),
-      (error) => reply(toStatus(error)),
+    answer({ request: call.request, context: withDeadline(caller, deadlineMs, hangUp) }).then(
+      (value) => {
+        end();
+        reply(null, value);
+      },
+      (error) => {
+        end();
+        reply(toStatus(error));
+      },
     );
   };
 }
+
+/** A caller whose time is up hangs up too, and may be heard a little before the same deadline is reached here. */
+const hangUpMs = 50;
 
 function bind(server: Server, listen: string): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 import { trace } from '@opentelemetry/api';
 import { refused } from '../errors.ts';
-import { guarded } from '../governance/guarded.ts';
+import { guardedBy } from '../governance/guarded.ts';
 import { remainingMs } from '../rpc/context.ts';
 import type { Runtime } from '../runtime.ts';
 import { observedBreaker } from '../telemetry/governance.ts';
@@ -14,15 +14,15 @@ export function createGuard(
   runtime: Runtime,
   { name, kind, hasFailed }: { name: string; kind: 'sql' | 'redis'; hasFailed: (thrown: unknown) => boolean },
 ): Guard {
-  const breaker = runtime.config.tuning.breaker.enabled ? observedBreaker(runtime, { name, kind }) : undefined;
+  const guarded = runtime.config.tuning.breaker.enabled
+    ? guardedBy(observedBreaker(runtime, { name, kind }), { hasFailed })
+    : <T>(work: () => Promise<T>) => work();
   return async function guard(work, onRefused) {
     if (remainingMs(runtime.clock) <= 0) throw refused('deadline');
-    if (breaker === undefined) return work();
-    const refuse = () => {
+    return guarded(work, async () => {
       onRefused?.();
       trace.getActiveSpan()?.setAttribute(attributes.refusedBy, 'breaker');
-      return refused('breaker');
-    };
-    return guarded(breaker, { hasFailed, refuse }, work);
+      throw refused('breaker');
+    });
   };
 }

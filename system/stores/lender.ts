@@ -7,15 +7,32 @@ import { databaseError } from './faults.ts';
 
 /** Does work on a connection of the pool. Rejects with the refusal 'deadline' when the call's time is up. */
 type Lend = <T>(work: (connection: PoolConnection) => Promise<T>) => Promise<T>;
+/** Loans that had to wait for a connection, and for how long together. */
+type Waits = { readonly count: number; readonly seconds: number };
 
 /**
  * Lends connections for no longer than the call has time left, at most `longestMs`. A connection that is still busy then is cut, because nobody
  * waits for its answer any more and the next borrower must not queue behind it; the server rolls back what it had begun.
  */
-export function createLender(pool: Pool, { clock, longestMs }: { clock: RunClock; longestMs: number }): Lend {
+export function createLender(pool: Pool, { clock, longestMs }: { clock: RunClock; longestMs: number }): { lend: Lend; waits: Waits } {
   const leftMs = () => Math.ceil(Math.min(remainingMs(clock), longestMs));
+  const waits = { count: 0, seconds: 0 };
+  pool.on('enqueue', () => {
+    waits.count += 1;
+  });
 
   function borrow(): Promise<PoolConnection> {
+    const { count } = waits;
+    const borrowed = request();
+    // The pool says at once that it has none to give.
+    if (waits.count === count) return borrowed;
+    const startMs = clock.nowMs();
+    return borrowed.finally(() => {
+      waits.seconds += (clock.nowMs() - startMs) / 1_000;
+    });
+  }
+
+  function request(): Promise<PoolConnection> {
     return new Promise((resolve, reject) => {
       let isLate = false;
       const timer = setTimeout(() => {
@@ -31,7 +48,7 @@ export function createLender(pool: Pool, { clock, longestMs }: { clock: RunClock
     });
   }
 
-  return async function lend(work) {
+  async function lend<T>(work: (connection: PoolConnection) => Promise<T>): Promise<T> {
     const connection = await borrow();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -46,7 +63,9 @@ export function createLender(pool: Pool, { clock, longestMs }: { clock: RunClock
         })
         .then(resolve, reject);
     });
-  };
+  }
+
+  return { lend, waits };
 }
 
 /**

@@ -4,40 +4,41 @@ import type { Random } from '../../core/random.ts';
 import type { RunClock } from '../../core/time.ts';
 import type { ServiceConfig } from '../config.ts';
 import { type Breaker, createBreaker } from '../governance/breaker.ts';
-import type { ClockNs } from '../governance/clock.ts';
+import { type ClockNs, millisecondNs } from '../governance/clock.ts';
 import { createShedder, type Shedder } from '../governance/shedder.ts';
+import type { Alert } from './alerts.ts';
 import type { Metrics } from './metrics.ts';
 import { spanEvents } from './names.ts';
 import { hrTime } from './spans.ts';
 
 /** What it takes to watch governance at work. A `Runtime` is one. */
 export type Observing = {
+  readonly config: Pick<ServiceConfig, 'tuning'>;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly clock: RunClock;
   readonly clockNs: ClockNs;
+  readonly turnNs: ClockNs;
   readonly random: Random;
 };
 
 type BreakerKind = 'http' | 'server' | 'client' | 'sql' | 'redis';
 
-/** A breaker whose doings become metrics, events on the span that was active, and log lines when it starts and stops refusing. */
+/**
+ * A breaker as it is tuned, whose doings become metrics, events on the active span and log lines when it starts and stops refusing, and an alert
+ * where it refuses.
+ */
 export function observedBreaker(
-  { metrics, log, clock, clockNs, random }: Observing,
+  { config, metrics, log, clock, turnNs, random }: Observing,
   { name, kind }: { name: string; kind: BreakerKind },
 ): Breaker {
-  const counter = (result: string) => metrics.breaker.requests.labels(name, kind, result);
-  const counters = { success: counter('success'), failure: counter('failure'), drop: counter('drop') };
-  const trips = metrics.breaker.trips.labels(name, kind);
+  const trips = metrics.breakerTrips.labels(name, kind);
   const breaker = createBreaker({
-    clockNs,
+    clockNs: turnNs,
     random,
+    rules: config.tuning.breaker,
     onEvent(event) {
       switch (event.kind) {
-        case 'success':
-        case 'failure':
-        case 'drop':
-          return counters[event.kind].inc();
         case 'startedRefusing':
           trips.inc();
           log.warn({ breaker: name, kind }, 'The breaker starts to refuse calls');
@@ -52,37 +53,52 @@ export function observedBreaker(
       }
     },
   });
-  metrics.levels.dropRatios.push({ name, kind, read: () => breaker.dropRatio });
-  return breaker;
+  metrics.levels.breakers.push({ name, kind, breaker });
+
+  const describe = (): Alert => ({
+    title: `The breaker '${name}' refuses calls`,
+    details: { breaker: name, kind },
+    reasons: breaker.reasons().map(({ atNs, text }) => `${timeOfDay(clock.nowMs() - (turnNs() - atNs) / millisecondNs)} ${text}`),
+  });
+  return {
+    ...breaker,
+    get dropRatio() {
+      return breaker.dropRatio;
+    },
+    allow() {
+      if (breaker.allow()) return true;
+      metrics.levels.alert(describe);
+      return false;
+    },
+  };
 }
 
+/** `22:13:20`, in UTC like the times of the log. */
+const timeOfDay = (ms: number): string => new Date(ms).toISOString().slice(11, 19);
+
 /**
- * A shedder whose judgements become metrics, and a log line a second while it turns requests away. `kind` is go-zero's `api` or `rpc`.
- * One that is switched off sees a CPU at rest: it lets everything pass and still counts it, so that what is missing without it can be seen.
+ * A shedder whose judgements become metrics, an alert, and a log line a second while it turns requests away. `kind` is go-zero's `api` or `rpc`.
+ * It sheds from `thresholdMilli` of the CPU on, unless the tuning says otherwise for all: a threshold of 0 there is never.
+ * One that is switched off lets everything pass and still counts it, so that what is missing without it can be seen.
  */
 export function observedShedder(
-  {
-    metrics,
-    log,
-    clock,
-    clockNs,
-    cpuMilli,
-    config,
-  }: Observing & { readonly cpuMilli: () => number; readonly config: Pick<ServiceConfig, 'tuning'> },
-  { kind }: { kind: 'api' | 'rpc' },
+  { metrics, log, clock, clockNs, cpuMilli, config }: Observing & { readonly cpuMilli: () => number },
+  { kind, thresholdMilli = config.tuning.shedding.cpuThresholdMilli }: { kind: 'api' | 'rpc'; thresholdMilli?: number },
 ): Shedder {
-  const counter = (result: string) => metrics.sheddingRequests.labels(kind, result);
-  const counters = { pass: counter('pass'), fail: counter('fail'), drop: counter('drop') };
+  const { enabled, cpuThresholdMilli } = config.tuning.shedding;
   let lastLineMs = Number.NEGATIVE_INFINITY;
   const shedder = createShedder({
     clockNs,
-    cpu: config.tuning.shedding.enabled ? cpuMilli : () => 0,
-    onEvent(event) {
-      counters[event.kind].inc();
-      if (event.kind !== 'drop' || clock.nowMs() - lastLineMs < 1_000) return;
+    cpu: cpuMilli,
+    thresholdMilli: enabled && cpuThresholdMilli > 0 ? thresholdMilli : 0,
+    onDrop() {
+      metrics.levels.alert(describe);
+      if (clock.nowMs() - lastLineMs < 1_000) return;
       lastLineMs = clock.nowMs();
       log.warn({ kind, ...shedder.snapshot() }, 'The shedder turns requests away');
     },
   });
+  const describe = (): Alert => ({ title: 'The shedder turns requests away', details: { kind, ...shedder.snapshot() } });
+  metrics.levels.shedders.push({ kind, shedder });
   return shedder;
 }

@@ -1,9 +1,15 @@
 import { trace } from '@opentelemetry/api';
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
 import type { RunClock } from '../../core/time.ts';
 
-/** pino's numbers. Of the fatal ones there is one at most: it says why the process ends, so it is always written. */
-const [warn, fatal] = [40, 60];
+/**
+ * pino's numbers, and ours for alerts. Of the fatal ones there is one at most, which says why the process ends, and alerts have a throttle of their
+ * own (`alerts.ts`): both are always written.
+ */
+const [warn, fatal, alert] = [40, 60, 70];
+
+/** The log of a process, with a level of its own for what a person should know of at once. */
+export type Log = Logger & { readonly alert: LogFn };
 
 /**
  * JSON lines on standard output, with the ids of the active span. Warnings and errors are bounded to `linesPerSecond`: an overload
@@ -16,11 +22,12 @@ export function createLog(
     linesPerSecond = 20,
     destination = pino.destination(1),
   }: { level?: string; linesPerSecond?: number; destination?: DestinationStream } = {},
-): Logger {
+): Log {
   const bound = lineBound(clock, linesPerSecond);
   return pino(
     {
       level,
+      customLevels: { alert },
       base: { service, instance },
       timestamp: () => `,"time":"${new Date(clock.nowMs()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
@@ -36,7 +43,8 @@ export function createLog(
       },
     },
     destination,
-  );
+    // By pino's types a log with a level more does not fit where one without is expected.
+  ) as unknown as Log;
 }
 
 function activeIds(): object {

@@ -1,16 +1,26 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Breaker } from '../governance/breaker.ts';
+import type { Shedder } from '../governance/shedder.ts';
+import type { Alerts } from './alerts.ts';
 import { metricNames as names } from './names.ts';
+import { collectStores } from './stores.ts';
 
 /** All instruments of a process and the registry that `/metrics` prints. Durations are milliseconds. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** Levels that are read when somebody asks for `/metrics`; whoever owns one enters it here. */
+/** What is read when somebody asks for `/metrics`; whoever owns one enters it here. Counting then costs a call nothing but an addition. */
 type Levels = {
-  /** By breaker: the share of calls that it would refuse now. */
-  dropRatios: { name: string; kind: string; read: () => number }[];
+  breakers: { name: string; kind: string; breaker: Pick<Breaker, 'totals' | 'dropRatio'> }[];
+  /** Several of one kind are told of together. */
+  shedders: { kind: string; shedder: Pick<Shedder, 'totals'> }[];
   cpuMilli: () => number;
   p2cLoads: () => { target: string; address: string; load: number }[];
+  /** Where refusals are reported; to nobody until the process has a log. */
+  alert: Alerts;
 };
+
+const breakerResults = ['success', 'failure', 'drop'] as const;
+const shedderResults = ['pass', 'fail', 'drop'] as const;
 
 const httpBuckets = [5, 10, 25, 50, 100, 250, 500, 750, 1000];
 const rpcBuckets = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000, 5000];
@@ -20,17 +30,41 @@ export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) => new Counter({ name, help, labelNames, registers });
-  const levels: Levels = { dropRatios: [], cpuMilli: () => 0, p2cLoads: () => [] };
+  const levels: Levels = { breakers: [], shedders: [], cpuMilli: () => 0, p2cLoads: () => [], alert: () => {} };
   const histogram = <L extends string>(name: string, help: string, buckets: number[], ...labelNames: L[]) =>
     new Histogram({ name, help, buckets, labelNames, registers });
 
+  new Counter({
+    name: names.breakerRequests,
+    help: 'Calls a breaker saw: success, failure or drop.',
+    labelNames: ['name', 'kind', 'result'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { name, kind, breaker } of levels.breakers) {
+        for (const result of breakerResults) this.inc({ name, kind, result }, breaker.totals[result]);
+      }
+    },
+  });
+  new Counter({
+    name: names.sheddingRequests,
+    help: 'Requests a shedder judged: pass, fail or drop.',
+    labelNames: ['kind', 'result'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { kind, shedder } of levels.shedders) {
+        for (const result of shedderResults) this.inc({ kind, result }, shedder.totals[result]);
+      }
+    },
+  });
   new Gauge({
     name: names.breakerDropRatio,
     help: 'The share of calls that a breaker refuses at the moment.',
     labelNames: ['name', 'kind'],
     registers,
     collect() {
-      for (const { name, kind, read } of levels.dropRatios) this.set({ name, kind }, read());
+      for (const { name, kind, breaker } of levels.breakers) this.set({ name, kind }, breaker.dropRatio);
     },
   });
   new Gauge({
@@ -56,6 +90,7 @@ export function createMetrics() {
   return {
     registry,
     levels,
+    stores: collectStores(registry),
     httpServer: {
       duration: histogram(names.httpServerDuration, 'HTTP requests answered, whole milliseconds.', httpBuckets, 'path', 'method', 'code'),
       codes: counter(names.httpServerCodes, 'HTTP requests by status.', 'path', 'method', 'code'),
@@ -78,12 +113,16 @@ export function createMetrics() {
       errors: counter(names.sqlErrors, 'SQL statements that the breaker refused.', 'command', 'error'),
       slow: counter(names.sqlSlow, 'SQL statements over 500 ms.', 'command'),
     },
-    breaker: {
-      requests: counter(names.breakerRequests, 'Calls a breaker saw: success, failure or drop.', 'name', 'kind', 'result'),
-      trips: counter(names.breakerTrips, 'First refusals after 10 s without any.', 'name', 'kind'),
-    },
-    sheddingRequests: counter(names.sheddingRequests, 'Requests a shedder judged: pass, fail or drop.', 'kind', 'result'),
+    breakerTrips: counter(names.breakerTrips, 'First refusals after 10 s without any.', 'name', 'kind'),
     p2cPicks: counter(names.p2cPicks, 'How often the balancer chose a replica.', 'target', 'address'),
+    retries: counter(names.retries, 'Failed calls that were retried, or withheld because the budget was used up.', 'edge', 'result'),
+    limiterRequests: counter(
+      names.limiterRequests,
+      'What limiters said: granted, refused or unknown; by redis, in rescue or in the process alone.',
+      'name',
+      'result',
+      'source',
+    ),
     spansEnded: counter(names.spansEnded, 'Recorded spans that ended in this process.'),
     spansExported: counter(names.spansExported, 'Spans that the collector acknowledged.'),
   };

@@ -1,10 +1,18 @@
 import type { Attributes, HrTime, Span, SpanKind, Tracer } from '@opentelemetry/api';
-import { context, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, INVALID_SPAN_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
 import { messageOf } from '../../core/errors.ts';
 import type { RunClock } from '../../core/time.ts';
 
 /** What it takes to make a span. A `Runtime` is one. */
 export type Traced = { readonly tracer: Tracer; readonly clock: RunClock };
+
+/** Where tracing is switched off: one span stands for all, and nothing is done for it. */
+const noSpan = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+export const noTracer: Tracer = {
+  startSpan: () => noSpan,
+  // Called with the function last, whatever comes before it.
+  startActiveSpan: (...args: unknown[]) => (args.at(-1) as (span: Span) => never)(noSpan),
+};
 
 /**
  * Runs `run` inside a new span, a child of the active one. The span ends when the promise settles; a rejection passes through and marks it failed,
@@ -17,6 +25,7 @@ export async function inSpan<T>(
   run: (span: Span) => Promise<T>,
   { kind, attributes, hasFailed = () => true }: { kind?: SpanKind; attributes?: Attributes; hasFailed?: (thrown: unknown) => boolean } = {},
 ): Promise<T> {
+  if (tracer === noTracer) return run(noSpan);
   const parent = context.active();
   const options = { startTime: hrTime(clock), ...(kind !== undefined && { kind }), ...(attributes !== undefined && { attributes }) };
   const span = tracer.startSpan(name, options, parent);

@@ -64,8 +64,10 @@ export function testRuntime(
     config?: Partial<ServiceConfig>;
   } = {},
 ): TestRuntime {
+  const clockNs = () => Math.round(clock.nowMs() * 1_000_000);
   const lines: Record<string, unknown>[] = [];
   const checks = new Map<string, () => Promise<void>>();
+  const leaves: (() => Promise<void>)[] = [];
   const stops: (() => Promise<void>)[] = [];
   return {
     config: {
@@ -88,7 +90,8 @@ export function testRuntime(
     },
     instance: instanceName(service, 1),
     clock,
-    clockNs: () => Math.round(clock.nowMs() * 1_000_000),
+    clockNs,
+    turnNs: clockNs,
     random: seededRandom(1),
     log: pino({}, { write: (line) => void lines.push(JSON.parse(line)) }),
     metrics: createMetrics(),
@@ -104,10 +107,12 @@ export function testRuntime(
     },
     checks,
     addCheck: (name, probe) => void checks.set(name, probe),
+    markStarted: () => undefined,
+    onLeave: (_name, leave) => void leaves.push(leave),
     onStop: (_name, stop) => void stops.push(stop),
     lines,
     async stop() {
-      for (const stop of stops.reverse()) await stop();
+      for (const end of [...leaves, ...stops.reverse()]) await end();
     },
   };
 }

@@ -15,6 +15,7 @@ export function trace<C extends Call>(
 ): Interceptor<C> {
   return async function trace(call, next) {
     const span = tracer.startSpan(name, { kind, attributes, startTime: hrTime(clock) }, call.context);
+    if (call.attempt !== undefined) span.setAttribute(names.attempt, call.attempt);
     call.span = span;
     call.context = api.setSpan(call.context, span);
     try {

@@ -15,10 +15,10 @@ const runtime = await startRuntime(readConfig());
 const { clock } = runtime;
 const store = orderStore({ sql: await openSql(runtime), clock });
 
-const user = rpcClient(runtime, 'user', { timeoutMs: 1_000 });
-const product = rpcClient(runtime, 'product', { timeoutMs: 1_000 });
-const inventory = rpcClient(runtime, 'inventory', { timeoutMs: 1_000 });
-const payment = rpcClient(runtime, 'payment', { timeoutMs: 500 });
+const user = rpcClient(runtime, 'user');
+const product = rpcClient(runtime, 'product');
+const inventory = rpcClient(runtime, 'inventory');
+const payment = rpcClient(runtime, 'payment');
 
 const { fulfil, settle } = fulfilment(runtime, { store, inventory, payment });
 const newId = () => orderId({ nowMs: clock.nowMs(), entropy: randomBytes(10) });

@@ -3,9 +3,13 @@ import { DuplicateKeyError, type Sql } from '../../stores/sql.ts';
 import type { Account } from './user.ts';
 
 export type UserStore = ReturnType<typeof userStore>;
+/** A row as the database and the cache hold it. The hash stays in here and in the login. */
+type User = Account & { passwordHash: string };
 
-/** Users in MySQL; accounts are read through the cache. */
+/** Users in MySQL; read through the cache, by their id or by their mobile number, which the cache holds as a way to the id. */
 export function userStore({ sql, cache }: { sql: Sql; cache: Cache }) {
+  const byId = (id: number): Promise<User | undefined> => cache.read(keyOf(id), () => rowWhere('id = ?', id));
+
   return {
     /** The new user's id, or undefined when the mobile number is taken. */
     async insert({ mobile, name, passwordHash }: { mobile: string; name: string; passwordHash: string }): Promise<number | undefined> {
@@ -15,8 +19,9 @@ export function userStore({ sql, cache }: { sql: Sql; cache: Cache }) {
           name,
           passwordHash,
         ]);
-        // A shopper may have asked for this id before it existed, and the cache remembers that nobody was there.
-        await cache.forget(keyOf(insertId));
+        // Somebody may have asked for the number or the id before they existed, and the cache remembers that nobody was there. go-zero leaves
+        // it at that for a minute.
+        await cache.forget(keyOf(insertId), mobileKeyOf(mobile));
         return insertId;
       } catch (error) {
         if (error instanceof DuplicateKeyError) return undefined;
@@ -24,31 +29,37 @@ export function userStore({ sql, cache }: { sql: Sql; cache: Cache }) {
       }
     },
 
-    async byMobile(mobile: string): Promise<(Account & { passwordHash: string }) | undefined> {
-      const [row] = await sql.query<Account & { passwordHash: string }>(
-        'SELECT id, mobile, name, password_hash AS passwordHash FROM users WHERE mobile = ?',
-        [mobile],
-      );
-      return row;
+    byMobile: (mobile: string): Promise<User | undefined> =>
+      cache.readByIndex<User, number>(mobileKeyOf(mobile), {
+        idOf: ({ id }) => id,
+        keyOf,
+        byIndex: () => rowWhere('mobile = ?', mobile),
+        byId: (id) => rowWhere('id = ?', id),
+      }),
+
+    async byId(id: number): Promise<Account | undefined> {
+      const user = await byId(id);
+      return user && { id, mobile: user.mobile, name: user.name };
     },
 
-    byId: (id: number): Promise<Account | undefined> => cache.read(keyOf(id), () => rowOf(id)),
-
     /**
-     * The account as it is afterwards, read past the cache; undefined when there is no such user. The row first, then the cache: the other
-     * way round a reader could cache the old row for good.
+     * The account as it is afterwards; undefined when there is no such user. The row first, then the cache: the other way round a reader
+     * could cache the old row for good. The keys to forget are those of the old row.
      */
     async rename({ id, name }: { id: number; name: string }): Promise<Account | undefined> {
-      await sql.execute('UPDATE users SET name = ? WHERE id = ?', [name, id]);
-      await cache.forget(keyOf(id));
-      return rowOf(id);
+      const old = await byId(id);
+      if (old === undefined) return undefined;
+      const { affectedRows } = await sql.execute('UPDATE users SET name = ? WHERE id = ?', [name, id]);
+      await cache.forget(keyOf(id), mobileKeyOf(old.mobile));
+      return affectedRows > 0 ? { id, mobile: old.mobile, name } : undefined;
     },
   };
 
-  async function rowOf(id: number): Promise<Account | undefined> {
-    const [row] = await sql.query<Account>('SELECT id, mobile, name FROM users WHERE id = ?', [id]);
+  async function rowWhere(condition: 'id = ?' | 'mobile = ?', value: number | string): Promise<User | undefined> {
+    const [row] = await sql.query<User>(`SELECT id, mobile, name, password_hash AS passwordHash FROM users WHERE ${condition}`, [value]);
     return row;
   }
 }
 
 const keyOf = (id: number) => `user:${id}`;
+const mobileKeyOf = (mobile: string) => `user:mobile:${mobile}`;

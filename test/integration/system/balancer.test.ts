@@ -14,12 +14,12 @@ import { seededRandom } from '../../../core/random.ts';
 import { waitUntil } from '../../../core/time.ts';
 import { MallError } from '../../../system/errors.ts';
 import { monotonicNs } from '../../../system/governance/clock.ts';
-import { type Choice, registerP2c } from '../../../system/rpc/balancer.ts';
+import { type BalanceReport, type Choice, registerP2c } from '../../../system/rpc/balancer.ts';
 import { deadlineOf, withDeadline } from '../../../system/rpc/context.ts';
 import { connectEtcd } from '../../../system/rpc/etcd.ts';
 import { publish, type Registration } from '../../../system/rpc/registration.ts';
-import { type BalancingPolicy, type ResolverEvent, registerEtcdResolver } from '../../../system/rpc/resolver.ts';
-import { toStatus } from '../../../system/rpc/status.ts';
+import { type Balancing, type ResolverEvent, registerEtcdResolver } from '../../../system/rpc/resolver.ts';
+import { type Judges, toStatus } from '../../../system/rpc/status.ts';
 import { startTestEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { recordSpans } from '../../support/runtime.ts';
 
@@ -94,13 +94,38 @@ test('what is found out about replicas does not belong to the call that dialled 
 });
 
 test.each([
-  { thrown: new MallError('paymentTimeout'), success: 1_000 },
-  { thrown: new MallError('database'), success: 0 },
-])('a replica that answers $thrown.message stands at $success of 1000', async ({ thrown, success }) => {
-  await using shop = await openShop({ namespace: `answers_${success}`, policy: 'p2c_ewma' });
+  { judges: 'cause' as const, thrown: new MallError('paymentTimeout'), success: 1_000 },
+  { judges: 'cause' as const, thrown: new MallError('database'), success: 0 },
+  { judges: 'status' as const, thrown: new MallError('paymentTimeout'), success: 0 },
+  { judges: 'status' as const, thrown: new MallError('orderMissing'), success: 1_000 },
+])('judged by $judges a replica that answers $thrown.message stands at $success of 1000', async ({ judges, thrown, success }) => {
+  await using shop = await openShop({ namespace: `answers_${judges}_${success}`, judges });
   await shop.addReplica({ delayMs: 0, answer: toStatus(thrown) });
   await expect(shop.callOnce()).rejects.toMatchObject({ details: thrown.message });
   expect(shop.loads().map((load) => load.success)).toEqual([success]);
+});
+
+test.each([
+  { keepsState: false, known: 'nothing' },
+  { keepsState: true, known: 'everything' },
+])('when a replica comes, $known is remembered of the others (keepsState $keepsState)', async ({ keepsState }) => {
+  await using shop = await openShop({ namespace: `comes_${keepsState}`, keepsState });
+  await shop.addReplica({ delayMs: 2, answer: toStatus(new MallError('database')) });
+  await shop.callOnce().catch(() => undefined);
+  expect(shop.loads()).toMatchObject([{ success: 0 }]);
+  await shop.addReplica({ delayMs: 2 });
+  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected the other replica to be connected' }, () => shop.loads().length === 2);
+  const first = shop.loads().find(({ instance }) => instance === 'inventory.1');
+  expect([first?.success, (first?.load ?? 0) > 1]).toEqual(keepsState ? [0, true] : [1_000, false]);
+});
+
+test('the first answer is told with the load of every replica, and the next ones within the minute are not', async () => {
+  await using shop = await openShop({ namespace: 'reports' });
+  await shop.addReplica({ delayMs: 0 });
+  await shop.call({ count: 20 });
+  expect(shop.reports).toEqual([
+    { target: 'inventory', replicas: [{ address: addressOf(1), load: expect.any(Number), requests: expect.any(Number) }] },
+  ]);
 });
 
 test('without a replica calls fail at once, and work as soon as there is one', async () => {
@@ -113,21 +138,24 @@ test('without a replica calls fail at once, and work as soon as there is one', a
   await shop.reaches(1);
 });
 
-test.each<BalancingPolicy>(['p2c_ewma', 'round_robin'])('%s: a replica that withdraws and then stops costs no call', async (policy) => {
-  await using shop = await openShop({ namespace: `leave_${policy}`, policy });
-  const leaving = await shop.addReplica({ delayMs: 20 });
-  await shop.addReplica({ delayMs: 2 });
-  await shop.reaches(2);
-  const load = shop.callUntilStopped();
-  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected calls in flight at the leaving replica' }, () => leaving.inFlight() > 0);
-  await leaving.registration.withdraw();
-  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected the withdrawn replica to leave' }, () => shop.loads().length === 1);
-  await leaving.stopGently();
-  shop.picks.clear();
-  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected 100 further calls' }, () => shop.picked() > 100);
-  expect(await load.stop()).toEqual([]);
-  expect(shop.shareOf(2)).toBe(1);
-});
+test.each<Balancing['policy']>(['p2c_ewma', 'p2c_inflight', 'round_robin'])(
+  '%s: a replica that withdraws and then stops costs no call',
+  async (policy) => {
+    await using shop = await openShop({ namespace: `leave_${policy}`, policy });
+    const leaving = await shop.addReplica({ delayMs: 20 });
+    await shop.addReplica({ delayMs: 2 });
+    await shop.reaches(2);
+    const load = shop.callUntilStopped();
+    await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected calls in flight at the leaving replica' }, () => leaving.inFlight() > 0);
+    await leaving.registration.withdraw();
+    await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected the withdrawn replica to leave' }, () => shop.loads().length === 1);
+    await leaving.stopGently();
+    shop.picks.clear();
+    await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected 100 further calls' }, () => shop.picked() > 100);
+    expect(await load.stop()).toEqual([]);
+    expect(shop.shareOf(2)).toBe(1);
+  },
+);
 
 test('while etcd is away the known replicas are called, also when one of them dies and returns', async () => {
   await using shop = await openShop({ namespace: 'away', policy: 'p2c_ewma' });
@@ -175,28 +203,43 @@ test('calls given up between pick and start do not weigh on a replica', async ()
 const addressOf = (replica: number) => `10.0.0.${replica}:4000`;
 
 /** A caller of `inventory` in a namespace of its own. */
-async function openShop({ namespace, policy, client: reader = etcd }: { namespace: string; policy: BalancingPolicy; client?: Etcd3 }) {
+async function openShop({
+  namespace,
+  policy = 'p2c_ewma',
+  keepsState = false,
+  judges = 'cause',
+  client: reader = etcd,
+}: {
+  namespace: string;
+  policy?: Balancing['policy'];
+  keepsState?: boolean;
+  judges?: Judges;
+  client?: Etcd3;
+}) {
   const shopUndo = new AsyncDisposableStack();
   const addresses: Record<string, string> = {};
   const choices: Choice[] = [];
   const picks = new Map<string, number>();
+  const reports: BalanceReport[] = [];
   const events: { event: ResolverEvent; deadlineMs: number }[] = [];
   const directory = registerEtcdResolver({
     etcd: reader,
     namespace,
     addresses,
-    policy,
+    balancing: { policy, keepsState, failuresRaiseLoad: false },
     random: seededRandom(1),
     onEvent: (event) => events.push({ event, deadlineMs: deadlineOf() }),
   });
   const balancing = registerP2c({
     clockNs: monotonicNs,
     random: seededRandom(2),
+    judges,
     peer: directory.peer,
-    onPick(choice) {
+    countPicks: (choice) => () => {
       choices.push(choice);
       picks.set(choice.address, (picks.get(choice.address) ?? 0) + 1);
     },
+    onReport: (report) => reports.push(report),
   });
   const client = new Echo('etcd:///inventory', credentials.createInsecure(), {
     'grpc.initial_reconnect_backoff_ms': 100,
@@ -226,6 +269,7 @@ async function openShop({ namespace, policy, client: reader = etcd }: { namespac
     events,
     choices,
     picks,
+    reports,
     picked,
     loads: balancing.loads,
     callOnce,

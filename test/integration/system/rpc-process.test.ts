@@ -42,6 +42,11 @@ test('a process that is told to stop leaves etcd, hands over its spans and exits
   expect((await process.payment.charge({ orderId: 'o-1' })).status).toBe('PAID');
 
   process.child.kill('SIGTERM');
+  const isLeaving = async () => (await (await fetch(`http://${process.admin}/ready`)).text()).includes('The process is stopping');
+  await waitUntil(
+    { timeoutMs: 10_000, everyMs: 5, describe: () => 'Expected the process to say that it is not ready any more' },
+    isLeaving,
+  );
   expect(await process.exitCode).toBe(0);
   expect(await etcd.get('test/payment/1').string()).toBeNull();
   const own = spans.filter(({ instance }) => instance === 'payment.1');
@@ -141,9 +146,11 @@ async function startProcess({
       output.includes('payment answers'),
     );
   }
-  const caller = testRuntime('orders', { clock, without, replicas: { payment: address } });
-  const payment = rpcClient(caller, 'payment', { timeoutMs: 10_000 });
-  const hastyPayment = rpcClient(caller, 'payment', { timeoutMs: 300 });
+  const callerWithin = (ms: number) =>
+    testRuntime('orders', { clock, without, replicas: { payment: address }, tuning: { deadlines: { edges: { 'orders->payment': ms } } } });
+  const [caller, hastyCaller] = [callerWithin(10_000), callerWithin(300)];
+  const payment = rpcClient(caller, 'payment');
+  const hastyPayment = rpcClient(hastyCaller, 'payment');
   return {
     child,
     listen: address,
@@ -153,7 +160,7 @@ async function startProcess({
     exitCode,
     lines: () => output.trim().split('\n'),
     async [Symbol.asyncDispose]() {
-      await caller.stop();
+      await Promise.all([caller.stop(), hastyCaller.stop()]);
       child.kill('SIGKILL');
       await exitCode;
     },

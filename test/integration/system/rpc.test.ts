@@ -1,4 +1,4 @@
-import { Client as Channel, credentials } from '@grpc/grpc-js';
+import { Client as Channel, credentials, type handleUnaryCall, Server, ServerCredentials, type StatusObject, status } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { protoPath as healthProto } from 'grpc-health-check';
@@ -7,16 +7,20 @@ import { claimPorts, type Ports } from '../../../compose/ports.ts';
 import { runClock, waitUntil } from '../../../core/time.ts';
 import { startOtlpReceiver } from '../../../harness/observe/otlp.ts';
 import type { Span } from '../../../harness/observe/otlp-decode.ts';
+import { loadContract, type RpcService } from '../../../system/contracts/load.ts';
 import { codes, MallError } from '../../../system/errors.ts';
 import { rpcClient } from '../../../system/rpc/client.ts';
 import { remainingMs, withDeadline } from '../../../system/rpc/context.ts';
 import { type Handlers, serve } from '../../../system/rpc/server.ts';
 import { inSpan } from '../../../system/telemetry/spans.ts';
 import { otlpExporter, startTracing } from '../../../system/telemetry/tracing.ts';
+import type { TuningChange } from '../../../system/tuning.ts';
+import { balanceGivenReplicas } from '../../support/replicas.ts';
 import { metricValue, type TestRuntime, testRuntime } from '../../support/runtime.ts';
 
 const clock = runClock();
 const undo = new AsyncDisposableStack();
+const replicas = balanceGivenReplicas();
 const spans: Span[] = [];
 let flush: () => Promise<void>;
 let ports: Ports;
@@ -74,7 +78,7 @@ test('the time left shrinks over the wire, and a server that takes longer is not
 });
 
 test('a call gets no more time than its own limit', async () => {
-  await using mall = await paymentBehindOrders({ charge: () => new Promise(() => {}) }, { timeoutMs: 100 });
+  await using mall = await paymentBehindOrders({ charge: () => new Promise(() => {}) }, within(100));
   await expect(mall.payment.charge({})).rejects.toMatchObject({ refusedBy: 'deadline' });
 });
 
@@ -179,16 +183,137 @@ test.each(['', 'payment.Payment'])("who watches the health of '%s' hears when it
   await stopped;
 });
 
+test('a total outage is met with a tenth more load at most', async () => {
+  await using outage = await answersBarely(() => ({ code: status.UNAVAILABLE }));
+  const orders = testRuntime('orders', {
+    clock,
+    // It would take most of the load away.
+    without: ['breaker'],
+    tuning: { retries: { attempts: 4, firstDelayMs: 1 } },
+    replicas: { payment: outage.address },
+  });
+  await using _stop = { [Symbol.asyncDispose]: orders.stop };
+  const payment = rpcClient(orders, 'payment');
+  const calls = 300;
+  for (let done = 0; done < calls; done += 20) {
+    await Promise.all(Array.from({ length: 20 }, () => payment.charge({}).catch(() => undefined)));
+  }
+  const retried = await metricValue(orders, 'mall_retries_total', { edge: 'orders->payment', result: 'retried' });
+  expect(outage.calls()).toBe(calls + retried);
+  expect(retried).toBeGreaterThan(0);
+  expect(retried).toBeLessThanOrEqual(calls * 0.1);
+  expect(await metricValue(orders, 'mall_retries_total', { result: 'withheld' })).toBeGreaterThan(0);
+});
+
+test.each([
+  { attempts: 1, failed: 10 },
+  { attempts: 2, failed: 0 },
+])('with $attempts attempts one of two replicas that fails is felt by $failed of 20 calls', async ({ attempts, failed }) => {
+  await using sick = await answersBarely(() => ({ code: status.UNAVAILABLE }));
+  await using healthy = await answersBarely(() => undefined);
+  const orders = testRuntime('orders', {
+    clock,
+    // The breaker is the whole edge's and would open: half of what it sees fails.
+    without: ['breaker'],
+    tuning: { retries: { attempts, firstDelayMs: 1, budgetShare: 1 } },
+    replicas: { payment: replicas.target('round_robin', sick.address, healthy.address) },
+  });
+  await using _stop = { [Symbol.asyncDispose]: orders.stop };
+  const payment = rpcClient(orders, 'payment');
+  await waitUntil({ timeoutMs: 5_000, describe: () => 'Expected both replicas to be called' }, async () => {
+    await payment.get({}).catch(() => undefined);
+    return sick.calls() > 0 && healthy.calls() > 0;
+  });
+  const outcomes = [];
+  for (let index = 0; index < 20; index += 1)
+    outcomes.push(
+      await payment.charge({ orderId: String(index) }).then(
+        () => 'ok',
+        () => 'failed',
+      ),
+    );
+  expect(outcomes.filter((outcome) => outcome === 'failed')).toHaveLength(failed);
+});
+
+test('each attempt has its span and is numbered', async () => {
+  let asked = 0;
+  await using callee = await answersBarely(() => {
+    asked += 1;
+    return asked === 2 ? { code: status.UNAVAILABLE } : undefined;
+  });
+  const orders = testRuntime('orders', {
+    clock,
+    tuning: { retries: { attempts: 2, firstDelayMs: 1, budgetShare: 1 } },
+    replicas: { payment: callee.address },
+  });
+  await using _stop = { [Symbol.asyncDispose]: orders.stop };
+  const payment = rpcClient(orders, 'payment');
+  await payment.charge({});
+  const { traceId } = await inSpan(orders, 'initiate_payment', async (span) => {
+    await payment.charge({});
+    return span.spanContext();
+  });
+  await flush();
+  const attempts = spans.filter((span) => span.traceId === traceId && span.kind === 'client');
+  expect(attempts.map(({ attributes }) => [attributes?.['rpc.grpc.status_code'], attributes?.['mall.attempt']])).toEqual([
+    [14, undefined],
+    [0, 2],
+  ]);
+  expect(await metricValue(orders, 'mall_breaker_requests_total', { kind: 'client', result: 'failure' })).toBe(1);
+});
+
+test('a method that its contract does not call repeatable is asked once', async () => {
+  await using callee = await answersBarely(() => ({ code: status.UNAVAILABLE }), 'user');
+  const gateway = testRuntime('gateway', {
+    clock,
+    tuning: { retries: { attempts: 4, firstDelayMs: 1, budgetShare: 1 } },
+    replicas: { user: callee.address },
+  });
+  await using _stop = { [Symbol.asyncDispose]: gateway.stop };
+  const user = rpcClient(gateway, 'user');
+  await expect(user.register({})).rejects.toMatchObject({ grpcStatus: status.UNAVAILABLE });
+  expect(callee.calls()).toBe(1);
+  await expect(user.get({})).rejects.toMatchObject({ grpcStatus: status.UNAVAILABLE });
+  expect(callee.calls()).toBe(3);
+});
+
+/** A server of grpc-js alone: as a proxy would answer, or a process that is not quite there. */
+async function answersBarely(answer: () => Partial<StatusObject> | undefined, service: RpcService = 'payment') {
+  let calls = 0;
+  const server = new Server();
+  const contract = loadContract(service);
+  const handle: handleUnaryCall<unknown, unknown> = (_call, reply) => {
+    calls += 1;
+    const failure = answer();
+    reply(failure ?? null, failure === undefined ? {} : null);
+  };
+  server.addService(contract, Object.fromEntries(Object.keys(contract).map((name) => [name, handle])));
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
+  });
+  return {
+    address: `127.0.0.1:${port}`,
+    calls: () => calls,
+    async [Symbol.asyncDispose]() {
+      server.forceShutdown();
+    },
+  };
+}
+
+const within = (ms: number) => ({ tuning: { deadlines: { edges: { 'orders->payment': ms } } } });
+
 /** The payment service with one handler of the test's own, and a client of it as orders has it. */
 async function paymentBehindOrders(
   { charge }: Pick<Handlers<'payment'>, 'charge'>,
-  { timeoutMs = 2_000, without = [] }: { timeoutMs?: number; without?: ('breaker' | 'shedding')[] } = {},
+  { tuning = {}, without = [] }: { tuning?: TuningChange; without?: ('breaker' | 'shedding')[] } = {},
 ) {
   const listen = `127.0.0.1:${await ports.next()}`;
   const paymentRuntime: TestRuntime = testRuntime('payment', { clock, listen, without });
   await serve(paymentRuntime, 'payment', { charge, get: async () => ({}) });
-  const orders = testRuntime('orders', { clock, without, replicas: { payment: listen } });
-  const payment = rpcClient(orders, 'payment', { timeoutMs });
+  const orders = testRuntime('orders', { clock, tuning, without, replicas: { payment: listen } });
+  const payment = rpcClient(orders, 'payment');
   return {
     listen,
     payment,

@@ -1,46 +1,22 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, connect as dial, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { context, ROOT_CONTEXT, SpanStatusCode } from '@opentelemetry/api';
-import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { claimPorts, type Ports } from '../../../compose/ports.ts';
-import { planServers, type Servers } from '../../../compose/servers.ts';
-import { startWatchdog } from '../../../compose/watchdog.ts';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { splitAddress } from '../../../core/address.ts';
 import { runClock, waitUntil } from '../../../core/time.ts';
 import { codes, MallError } from '../../../system/errors.ts';
 import { withDeadline } from '../../../system/rpc/context.ts';
-import { type Cache, openCache } from '../../../system/stores/cache.ts';
 import { DuplicateKeyError, openSql, type Sql } from '../../../system/stores/sql.ts';
 import { inSpan } from '../../../system/telemetry/spans.ts';
 import { metricValue, recordSpans, type TestRuntime, testRuntime } from '../../support/runtime.ts';
+import { startTestStores, type TestStores } from '../../support/stores.ts';
 
 const spans = recordSpans();
 const clock = runClock();
 const undo = new AsyncDisposableStack();
-let servers: Servers;
-let ports: Ports;
+let stores: TestStores;
 
 beforeAll(async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'stores-test-'));
-  undo.defer(() => rm(folder, { recursive: true, force: true }));
-  const watchdog = await startWatchdog();
-  undo.defer(() => watchdog.close());
-  ports = await claimPorts({ random: Math.random });
-  undo.defer(() => ports.close());
-  servers = await planServers({ given: {}, ports });
-  await servers.start({
-    env: process.env,
-    cacheFolder: join(import.meta.dirname, '../../../.cache'),
-    logFolder: folder,
-    signal: new AbortController().signal,
-    undo,
-    watchdog,
-    progress: () => undefined,
-    namespace: 'test',
-  });
+  stores = await startTestStores(undo);
 });
 afterAll(() => undo.disposeAsync());
 afterEach(() => spans.reset());
@@ -182,7 +158,7 @@ test('a transaction that runs out of time leaves nothing behind', async () => {
 });
 
 test('where the network has gone silent, what ran out of time leaves no connection open and nothing waiting', async () => {
-  await using network = await networkBefore(`${servers.mysql.host}:${servers.mysql.port}`);
+  await using network = await networkBefore(`${stores.mysql.host}:${stores.mysql.port}`);
   await using books = await openBooks({ connections: 1, mysql: network.address });
   const owed = Promise.withResolvers<unknown>();
   const attempt = within(200, () =>
@@ -198,55 +174,39 @@ test('where the network has gone silent, what ran out of time leaves no connecti
   expect(await books.sql.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
 });
 
-test('a value is loaded once, then read from the cache until it is forgotten', async () => {
-  await using shelf = openShelf();
-  const load = vi.fn(async () => ({ name: '小明' }));
-  for (let index = 0; index < 3; index += 1) expect(await shelf.cache.read('user:1', load)).toEqual({ name: '小明' });
-  expect(load).toHaveBeenCalledTimes(1);
-  await shelf.cache.forget('user:1');
-  await shelf.cache.read('user:1', load);
-  expect(load).toHaveBeenCalledTimes(2);
-  expect(spans.getFinishedSpans().map(({ name }) => name)).toEqual(['GET', 'SET', 'GET', 'GET', 'DEL', 'GET', 'SET']);
-  expect(spans.getFinishedSpans()[0]?.attributes).toMatchObject({ 'db.system.name': 'redis', 'mall.edge': 'user->redis' });
-});
-
-test('what does not exist is remembered as such', async () => {
-  await using shelf = openShelf();
-  const load = vi.fn(async () => undefined);
-  expect([await shelf.cache.read('user:0', load), await shelf.cache.read('user:0', load)]).toEqual([undefined, undefined]);
-  expect(load).toHaveBeenCalledTimes(1);
-  expect(await shelf.redis.get('test:user:0')).toBe('*');
-});
-
-test('expiries vary by five percent around their base', async () => {
-  await using shelf = openShelf({ expirySeconds: 1_000 });
-  const keys = Array.from({ length: 50 }, (_, index) => `user:jitter:${index}`);
-  await Promise.all(keys.map((key) => shelf.cache.read(key, async () => 1)));
-  const ttls = await Promise.all(keys.map((key) => shelf.redis.ttl(`test:${key}`)));
-  expect(Math.min(...ttls)).toBeGreaterThanOrEqual(945);
-  expect(Math.max(...ttls)).toBeLessThanOrEqual(1_050);
-  expect(new Set(ttls).size).toBeGreaterThan(10);
-});
-
-test('a hundred readers of one missing key load it once', async () => {
-  await using shelf = openShelf();
-  const load = vi.fn(async () => 'value');
-  const answers = await Promise.all(Array.from({ length: 100 }, () => shelf.cache.read('user:crowd', load)));
-  expect([new Set(answers), load.mock.calls.length]).toEqual([new Set(['value']), 1]);
-});
-
-test('without Redis reads fail and the database is left alone', async () => {
-  await using shelf = openShelf({ redis: '127.0.0.1:1' });
-  const load = vi.fn(async () => 1);
-  await expect(shelf.cache.read('user:1', load)).rejects.toMatchObject({ code: codes.cache });
-  expect(load).not.toHaveBeenCalled();
-  await shelf.cache.forget('user:1');
+test('the pool says how many connections it has, lends and holds ready, and how long loans waited', async () => {
+  await using books = await openBooks({ connections: 2 });
+  const labels = { db_name: 'test_orders' };
+  const release = Promise.withResolvers<void>();
+  const holders = Array.from({ length: 2 }, async () => {
+    const begun = Promise.withResolvers<void>();
+    const done = books.sql.transaction(async () => {
+      begun.resolve();
+      await release.promise;
+    });
+    await begun.promise;
+    return { done };
+  });
+  const held = await Promise.all(holders);
+  const late = within(100, () => books.sql.query('SELECT 1'));
+  expect(await metricValue(books.runtime, 'sql_client_in_use_connections', labels)).toBe(2);
+  await expect(late).rejects.toMatchObject({ refusedBy: 'deadline' });
+  release.resolve();
+  await Promise.all(held.map(({ done }) => done));
+  const pool = async (name: string) => metricValue(books.runtime, `sql_client_${name}`, labels);
+  expect(await Promise.all(['max_open_connections', 'open_connections', 'in_use_connections', 'idle_connections'].map(pool))).toEqual([
+    2, 2, 0, 2,
+  ]);
+  expect(await pool('wait_count_total')).toBe(1);
+  expect(await pool('wait_duration_seconds_total')).toBeGreaterThanOrEqual(0.09);
+  const { values } = (await books.runtime.metrics.registry.getSingleMetric('sql_client_open_connections')?.get()) ?? { values: [] };
+  expect(values[0]?.labels.hash).toMatch(/^[0-9a-f]{64}$/);
 });
 
 type Books = { sql: Sql; runtime: TestRuntime } & AsyncDisposable;
 
 async function openBooks({ connections = 10, mysql }: { connections?: number; mysql?: string } = {}): Promise<Books> {
-  const { host, port, user, password } = servers.mysql;
+  const { host, port, user, password } = stores.mysql;
   const config = { mysql: mysql ?? `${host}:${port}`, mysqlUser: user, mysqlPassword: password };
   const runtime = testRuntime('orders', { clock, config });
   const sql = await openSql(runtime, { connections });
@@ -279,7 +239,7 @@ async function networkBefore(address: string) {
     }
     caller.on('close', () => callers.delete(caller));
   });
-  const port = await ports.next();
+  const port = await stores.ports.next();
   await new Promise<void>((resolve) => void server.listen(port, '127.0.0.1', resolve));
   return {
     address: `127.0.0.1:${port}`,
@@ -297,21 +257,6 @@ async function networkBefore(address: string) {
     async [Symbol.asyncDispose]() {
       for (const caller of callers) caller.destroy();
       await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
-
-function openShelf({ redis = servers.redis, expirySeconds = 60 } = {}): { cache: Cache; redis: Redis } & AsyncDisposable {
-  const runtime = testRuntime('user', { clock, config: { redis } });
-  const cache = openCache(runtime, { expirySeconds });
-  const direct = new Redis(splitAddress(servers.redis));
-  return {
-    cache,
-    redis: direct,
-    async [Symbol.asyncDispose]() {
-      await direct.flushall();
-      direct.disconnect();
-      await runtime.stop();
     },
   };
 }

@@ -10,6 +10,8 @@ test.each([
   ['database', 1005, 500, status.INTERNAL],
   ['cache', 1006, 500, status.INTERNAL],
   ['rpc', 1007, 503, status.UNAVAILABLE],
+  ['cancelled', 1008, 499, status.CANCELLED],
+  ['bodyTooLarge', 1009, 413, status.INVALID_ARGUMENT],
   ['userMissing', 2001, 404, status.NOT_FOUND],
   ['userExists', 2002, 409, status.ALREADY_EXISTS],
   ['password', 2003, 401, status.UNAUTHENTICATED],
@@ -32,6 +34,7 @@ test.each([
   ['breaker', 1007, 503, status.UNAVAILABLE],
   ['shedding', 1001, 503, status.RESOURCE_EXHAUSTED],
   ['limit', 1001, 429, status.RESOURCE_EXHAUSTED],
+  ['connections', 1001, 503, status.RESOURCE_EXHAUSTED],
   ['deadline', 1007, 504, status.DEADLINE_EXCEEDED],
 ] as const)('a refusal by %s has the code %i, is %i over HTTP and %i over gRPC', (by, code, http, grpc) => {
   expect(refused(by)).toMatchObject({ refusedBy: by, code, httpStatus: http, grpcStatus: grpc });

@@ -19,7 +19,7 @@ test('what was registered last is stopped first, and one that fails keeps none f
 });
 
 test('when patience runs out, the one that hangs is named and so are those it held up', async () => {
-  const { onStop, stopAll, lines, stopped } = recorded({ patienceMs: 6_000 });
+  const { onStop, stopAll, lines, stopped } = recorded({ wrapUpMs: 0, waitMs: 6_000 });
   onStop('tracing', stopped('tracing'));
   onStop('mysql', stopped('mysql'));
   onStop('sweep', () => new Promise(() => {}));
@@ -33,9 +33,43 @@ test('when patience runs out, the one that hangs is named and so are those it he
   ]);
 });
 
-function recorded({ patienceMs = 6_000 } = {}) {
+test('who is called leaves at once, side by side, and stops when callers have had a second to hear of it', async () => {
+  const { onLeave, onStop, stopAll, lines, stopped } = recorded({ wrapUpMs: 1_000 });
+  onStop('server', stopped('server stopped'));
+  onLeave('etcd', () => new Promise(() => {}));
+  onLeave('proxy', async () => {
+    throw new Error('gone');
+  });
+  onLeave('readiness', stopped('not ready'));
+  const all = stopAll();
+  await vi.advanceTimersByTimeAsync(999);
+  expect(stopped.names).toEqual(['not ready']);
+  await vi.advanceTimersByTimeAsync(1);
+  await all;
+  expect(stopped.names).toEqual(['not ready', 'server stopped']);
+  expect(lines).toMatchObject([{ msg: "Leaving 'proxy' failed", err: { message: 'gone' } }]);
+});
+
+test('the wait is over when its time is, also while wrapping up', async () => {
+  const { onLeave, onStop, stopAll, stopped } = recorded({ wrapUpMs: 10_000, waitMs: 5_500 });
+  onLeave('etcd', stopped('left'));
+  onStop('server', stopped('server stopped'));
+  const all = stopAll();
+  await vi.advanceTimersByTimeAsync(5_500);
+  await all;
+  expect(stopped.names).toEqual(['left']);
+});
+
+test('where nobody leaves nobody waits', async () => {
+  const { onStop, stopAll, stopped } = recorded();
+  onStop('mysql', stopped('mysql'));
+  await stopAll();
+  expect(stopped.names).toEqual(['mysql']);
+});
+
+function recorded({ wrapUpMs = 1_000, waitMs = 5_500 } = {}) {
   const { log, lines } = testRuntime('orders');
   const names: string[] = [];
   const stopped = (name: string) => async () => void names.push(name);
-  return { ...createStops(log, { patienceMs }), lines, stopped: Object.assign(stopped, { names }) };
+  return { ...createStops(log, { wrapUpMs, waitMs }), lines, stopped: Object.assign(stopped, { names }) };
 }

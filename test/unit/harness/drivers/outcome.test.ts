@@ -13,6 +13,7 @@ test.each([
   [{ status: 503 }, 'unavailable'],
   [{ status: 503, refusedBy: 'something new' }, 'unavailable'],
   [{ status: 429, refusedBy: 'limit' }, 'limited'],
+  [{ status: 503, refusedBy: 'connections' }, 'limited'],
   [{ status: 429 }, 'limited'],
   [{ status: 504, refusedBy: 'deadline' }, 'timeout'],
   [{ status: 504 }, 'timeout'],

@@ -167,6 +167,7 @@ async function gateway() {
     instance: 'gateway.1',
     clock,
     clockNs: monotonicNs,
+    turnNs: monotonicNs,
     random: () => 0.5,
     log: pino({ enabled: false }),
     metrics,

@@ -1,6 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type BreakerEvent, createBreaker } from '../../../../system/governance/breaker.ts';
+import { seededRandom } from '../../../../core/random.ts';
+import { createBreaker } from '../../../../system/governance/breaker.ts';
 import { handClock, oracleRandom } from './oracle.ts';
+import { walkingBreaker } from './reference.ts';
 
 type Bucket = [success: number, failure: number, drop: number];
 const times = (count: number, bucket: Bucket): Bucket[] => Array.from({ length: count }, () => bucket);
@@ -54,7 +57,7 @@ describe('an outage of 20 s at 20 calls a second (governance.md 1.9b)', () => {
   const clock = handClock();
   const draw = oracleRandom();
   let draws = 0;
-  const events: [atMs: number, kind: BreakerEvent['kind']][] = [];
+  const events: [atMs: number, kind: string][] = [];
   let nowMs = 0;
   const breaker = createBreaker({
     clockNs: clock.clockNs,
@@ -72,19 +75,18 @@ describe('an outage of 20 s at 20 calls a second (governance.md 1.9b)', () => {
     const snapshot = breaker.snapshot();
     before.set(nowMs, snapshot);
     const drawsBefore = draws;
-    if (!breaker.allow()) continue;
+    const outcome = !breaker.allow() ? 'drop' : nowMs >= 10_000 && nowMs < 30_000 ? 'failure' : 'success';
+    events.push([nowMs, outcome]);
+    if (outcome === 'drop') continue;
     if (snapshot.excess > 0 && draws === drawsBefore) forcedAtMs.push(nowMs);
-    if (nowMs >= 10_000 && nowMs < 30_000) breaker.failure();
-    else breaker.success();
+    breaker[outcome]();
   }
-  const timesOf = (kind: BreakerEvent['kind']) => events.filter(([, other]) => other === kind).map(([atMs]) => atMs);
-  const perSecond = (kind: BreakerEvent['kind'], { from, until }: { from: number; until: number }) =>
+  const timesOf = (kind: string) => events.filter(([, other]) => other === kind).map(([atMs]) => atMs);
+  const perSecond = (kind: string, { from, until }: { from: number; until: number }) =>
     Array.from({ length: until - from }, (_, index) => timesOf(kind).filter((atMs) => Math.trunc(atMs / 1000) === from + index).length);
 
   test('ends each call as the original does', () => {
-    expect(timesOf('success')).toHaveLength(399);
-    expect(timesOf('failure')).toHaveLength(142);
-    expect(timesOf('drop')).toHaveLength(359);
+    expect(breaker.totals).toEqual({ success: 399, failure: 142, drop: 359 });
     expect(draws).toBe(563);
     expect(forcedAtMs).toEqual([21_950, 23_200, 24_250, 25_500, 26_550, 27_650, 28_700, 30_800]);
     expect(timesOf('drop')[0]).toBe(13_200);
@@ -166,5 +168,103 @@ test('starting and stopping to refuse alternate, 10 s of quiet apart', () => {
   expect(breaker.allow()).toBe(true);
   breaker.success();
   refuseAt(60_000);
-  expect(kinds.filter((kind) => kind.endsWith('Refusing'))).toEqual(['startedRefusing', 'stoppedRefusing', 'startedRefusing']);
+  expect(kinds).toEqual(['startedRefusing', 'stoppedRefusing', 'startedRefusing']);
+});
+
+const step = fc.record({
+  waitMs: fc.oneof(
+    { arbitrary: fc.nat(60), weight: 6 },
+    { arbitrary: fc.nat(2_000), weight: 3 },
+    { arbitrary: fc.constantFrom(250, 9_750, 10_000, 10_250), weight: 1 },
+    { arbitrary: fc.nat(40_000), weight: 1 },
+  ),
+  outcome: fc.constantFrom('success', 'failure', 'failure', 'unsettled'),
+});
+const rules = fc.record({
+  multiplier: fc.double({ min: 1.1, max: 3, noNaN: true }),
+  toleratedCalls: fc.nat(10),
+  windowMs: fc.constantFrom(1_000, 10_000),
+  forcedPassMs: fc.constantFrom(100, 1_000),
+  countsDrops: fc.boolean(),
+});
+
+test('sums kept up with every event decide as walking all buckets does, whatever happens and however long nothing does', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 400 }), rules, fc.nat(), (steps, rules, seed) => {
+      const clock = handClock();
+      const draws = () => seededRandom(seed);
+      const breaker = createBreaker({ clockNs: clock.clockNs, random: draws(), rules });
+      const reference = walkingBreaker({ clockNs: clock.clockNs, random: draws(), ...rules });
+      let nowMs = 0;
+      let calls = 0;
+      for (const { waitMs, outcome } of steps) {
+        nowMs += waitMs;
+        clock.setMs(nowMs);
+        const { total, accepts, failingBuckets, workingBuckets, dropRatio } = breaker.snapshot();
+        expect({ total, accepts, failingBuckets, workingBuckets, dropRatio }).toEqual(reference.look());
+        expect(dropRatio).toBeGreaterThanOrEqual(0);
+        expect(dropRatio).toBeLessThan(1);
+        const isAllowed = breaker.allow();
+        expect(isAllowed).toBe(reference.allow());
+        calls += 1;
+        if (!isAllowed || outcome === 'unsettled') {
+          if (isAllowed) calls -= 1;
+          continue;
+        }
+        breaker[outcome]();
+        reference.add(outcome);
+      }
+      const { success, failure, drop } = breaker.totals;
+      expect(success + failure + drop).toBe(calls);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('after as long a rest as its window a breaker is as good as new', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 100 }), fc.nat(100_000), (steps, moreMs) => {
+      const clock = handClock();
+      const breaker = createBreaker({ clockNs: clock.clockNs, random: () => 0.5 });
+      let nowMs = 0;
+      for (const { waitMs, outcome } of steps) {
+        nowMs += waitMs;
+        clock.setMs(nowMs);
+        if (breaker.allow() && outcome !== 'unsettled') breaker[outcome]();
+      }
+      clock.setMs(nowMs + 10_000 + moreMs);
+      expect(breaker.snapshot()).toEqual(createBreaker({ clockNs: clock.clockNs, random: () => 0.5 }).snapshot());
+    }),
+  );
+});
+
+test('a breaker that does not count its drops refuses a steady share of failures in proportion', () => {
+  const shareOf = (countsDrops: boolean) => {
+    const clock = handClock();
+    const breaker = createBreaker({ clockNs: clock.clockNs, random: oracleRandom(), rules: { countsDrops } });
+    let executed = 0;
+    for (let call = 0; call < 40 * 120; call += 1) {
+      clock.setMs(call * 25);
+      if (!breaker.allow()) continue;
+      executed += 1;
+      if (executed % 2 === 0) breaker.failure();
+      else breaker.success();
+    }
+    const { success, failure, drop } = breaker.totals;
+    return drop / (success + failure + drop);
+  };
+  expect(shareOf(true)).toBeGreaterThan(0.6);
+  // Half of the calls fail, and half as many again as succeed are tolerated: a quarter is too much.
+  expect(shareOf(false)).toBeCloseTo(0.25, 1);
+});
+
+test('the last five reasons are kept, the newest first', () => {
+  const clock = handClock();
+  const breaker = createBreaker({ clockNs: clock.clockNs, random: () => 0 });
+  for (let n = 1; n <= 7; n += 1) {
+    clock.setMs(n);
+    breaker.failure(`reason ${n}`);
+  }
+  breaker.failure();
+  expect(breaker.reasons().map(({ text, atNs }) => [text, atNs / 1e6])).toEqual([7, 6, 5, 4, 3].map((n) => [`reason ${n}`, n]));
 });

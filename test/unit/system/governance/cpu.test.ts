@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { millisecondNs } from '../../../../system/governance/clock.ts';
-import { cpuSample, cpuSource, smoothed, startCpuMeter } from '../../../../system/governance/cpu.ts';
+import { chooseCpuSource, cpuSample, smoothing, startCpuMeter } from '../../../../system/governance/cpu.ts';
 
-const readings = (from: number, sample: number, count: number) => {
+const readings = (from: number, sample: number, count: number, memory = 0.95) => {
+  const smoothed = smoothing(memory);
   const seen: number[] = [];
   for (let milli = from; seen.length < count; ) {
     milli = smoothed(milli, sample);
@@ -12,16 +14,16 @@ const readings = (from: number, sample: number, count: number) => {
 };
 
 test('a sample relates the CPU time used to the quota', () => {
-  const used = { usedNs: 180 * millisecondNs, systemNs: 1_000 * millisecondNs, limit: 2 };
+  const used = { usedNs: 180 * millisecondNs, passedNs: 1_000 * millisecondNs, limit: 2 };
   expect(cpuSample({ ...used, cores: 4 })).toBe(360);
   expect(cpuSample({ ...used, cores: 2 })).toBe(180);
 });
 
 test('a sample is at most 1000, and 0 when nothing was used, passed or could be read', () => {
-  const full = { usedNs: 900, systemNs: 1_000, cores: 4, limit: 2 };
+  const full = { usedNs: 900, passedNs: 1_000, cores: 4, limit: 2 };
   expect(cpuSample(full)).toBe(1000);
   expect(cpuSample({ ...full, usedNs: 0 })).toBe(0);
-  expect(cpuSample({ ...full, systemNs: 0 })).toBe(0);
+  expect(cpuSample({ ...full, passedNs: 0 })).toBe(0);
   expect(cpuSample({ ...full, usedNs: Number.NaN })).toBe(0);
 });
 
@@ -53,12 +55,29 @@ test.each([
   expect(readings(0, sample, 400).findIndex((reading) => reading >= milli) + 1).toBe(expected);
 });
 
+test('with a shorter memory the reading follows sooner', () => {
+  expect(readings(0, 1000, 3, 0.5)).toEqual([500, 750, 875]);
+  expect(readings(500, 873, 1, 0)).toEqual([873]);
+});
+
+test('a reading lies between the one before and the sample, and never leaves 0..1000', () => {
+  const milli = fc.integer({ min: 0, max: 1000 });
+  fc.assert(
+    fc.property(milli, milli, fc.double({ min: 0, max: 0.999, noNaN: true }), (before, sample, memory) => {
+      const after = smoothing(memory)(before, sample);
+      // Truncated, so it may be one less.
+      expect(after).toBeGreaterThanOrEqual(Math.max(0, Math.min(before, sample) - 1));
+      expect(after).toBeLessThanOrEqual(Math.max(before, sample));
+    }),
+  );
+});
+
 test('the meter reads every 250 ms until it is stopped', () => {
   vi.useFakeTimers();
   let ns = 0;
   const read = () => {
     ns += 250 * millisecondNs;
-    return { usedNs: ns, systemNs: ns };
+    return { usedNs: ns, passedNs: ns };
   };
   const meter = startCpuMeter({ source: { name: 'machine', cores: 1, limit: 1, read } });
   expect(meter.milli()).toBe(0);
@@ -70,40 +89,23 @@ test('the meter reads every 250 ms until it is stopped', () => {
   vi.useRealTimers();
 });
 
-const status = { '/proc/self/status': 'Name:\tnode\nCpus_allowed_list:\t0-2,5\n' };
-const sourceOf = (files: Record<string, string>) => cpuSource((path) => files[path]);
-
-test('reads a container of cgroup v2', () => {
-  const source = sourceOf({
-    ...status,
-    '/proc/self/cgroup': '0::/',
-    '/sys/fs/cgroup/cgroup.controllers': 'cpu memory',
-    '/sys/fs/cgroup//cpu.max': '150000 100000',
-    '/sys/fs/cgroup//cpu.stat': 'usage_usec 4321\nuser_usec 4000',
-  });
-  expect(source).toMatchObject({ name: 'container', cores: 4, limit: 1.5 });
-  expect(source.read().usedNs).toBe(4_321_000);
+test('by itself the best source is chosen that the machine has', () => {
+  const schedstat = { [`/proc/self/task/${process.pid}/schedstat`]: '1 2 3' };
+  expect(chooseCpuSource('auto', (path) => (schedstat as Record<string, string>)[path]).name).toBe('saturation');
+  expect(chooseCpuSource('auto', () => undefined).name).toBe('process');
 });
 
-test('reads a container of cgroup v1 whose own path is not visible', () => {
-  const source = sourceOf({
-    ...status,
-    '/proc/self/cgroup': '3:cpuset:/docker/x\n2:cpu,cpuacct:/docker/x\n0::/',
-    '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '800000',
-    '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000',
-    '/sys/fs/cgroup/cpuacct/cpuacct.usage': '77',
-  });
-  expect(source).toMatchObject({ name: 'container', cores: 4, limit: 4 });
-  expect(source.read().usedNs).toBe(77);
+test('a source that was asked for is used, also where another would be better', () => {
+  expect(chooseCpuSource('machine').name).toBe('machine');
+  expect(chooseCpuSource('process').name).toBe('process');
 });
 
-test.each<[string, Record<string, string>]>([
-  ['without cgroups', {}],
-  ['in a cgroup v2 without a quota', { '/sys/fs/cgroup/cgroup.controllers': 'cpu', '/sys/fs/cgroup/cpu.max': 'max 100000' }],
-  ['in a cgroup v1 without a quota', { '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1', '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000' }],
-])('reads the whole machine %s', (_name, files) => {
-  const source = sourceOf(files);
-  expect(source.name).toBe('machine');
-  expect(source.limit).toBe(source.cores);
-  expect(source.read().usedNs).toBeGreaterThan(0);
+test.each([
+  ['pressure', '/proc/pressure/cpu'],
+  ['saturation', '/proc/self/task/…/schedstat'],
+  ['container', '/sys/fs/cgroup'],
+] as const)('asking for %s on a machine without it is a mistake that says where it was looked for', (name, place) => {
+  expect(() => chooseCpuSource(name, () => undefined)).toThrow(
+    new TypeError(`Expected 'shedding.cpu' to be a source that this machine has, got '${name}' and nothing to read in ${place}`),
+  );
 });

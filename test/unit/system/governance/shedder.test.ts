@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createShedder, isFull, overloadFactor, type Permit, type ShedderEvent } from '../../../../system/governance/shedder.ts';
+import { createShedder, isFull, overloadFactor, type Permit, priorityThresholdMilli } from '../../../../system/governance/shedder.ts';
 import { handClock } from './oracle.ts';
+import { walkingCapacity } from './reference.ts';
 
 test.each([
   [900, [800, 1], [900, 1], [910, 0.9], [925, 0.75], [950, 0.5], [960, 0.4], [975, 0.25], [981, 0.19], [990, 0.1], [1000, 0.1]],
@@ -176,8 +178,7 @@ function simulateBurst(burstCpu: number) {
 test('stays on guard for a second after an overload that led to a drop', () => {
   const clock = handClock();
   const cpu = { milli: 0 };
-  const events: ShedderEvent['kind'][] = [];
-  const shedder = createShedder({ clockNs: clock.clockNs, cpu: () => cpu.milli, onEvent: ({ kind }) => events.push(kind) });
+  const shedder = createShedder({ clockNs: clock.clockNs, cpu: () => cpu.milli });
   const permits = Array.from({ length: 100 }, () => shedder.allow() as Permit);
   for (const permit of permits.slice(0, 60)) permit.fail();
   cpu.milli = 950;
@@ -187,7 +188,7 @@ test('stays on guard for a second after an overload that led to a drop', () => {
   expect(shedder.allow()).toBeUndefined();
   clock.setMs(1_000);
   expect(shedder.allow()).toBeDefined();
-  expect(events.filter((kind) => kind === 'drop')).toHaveLength(2);
+  expect(shedder.totals).toEqual({ pass: 0, fail: 60, drop: 2 });
 });
 
 test('a fail leaves throughput and response time alone', () => {
@@ -196,4 +197,57 @@ test('a fail leaves throughput and response time alone', () => {
   shedder.allow()?.fail();
   clock.setMs(100);
   expect(shedder.snapshot()).toMatchObject({ maxPass: 1, minRtMs: 1000 });
+});
+
+test('priority routes are shed half-way between the threshold and a full CPU, and never where nothing is', () => {
+  expect([0, 800, 900, 901].map(priorityThresholdMilli)).toEqual([0, 900, 950, 950]);
+});
+
+test('a threshold of 0 never sheds, whatever the CPU and however many are in flight', () => {
+  const shedder = createShedder({ clockNs: () => 0, cpu: () => 1_000, thresholdMilli: 0 });
+  for (let n = 0; n < 500; n += 1) shedder.allow();
+  for (let n = 0; n < 500; n += 1) shedder.allow()?.fail();
+  expect(shedder.totals.drop).toBe(0);
+});
+
+const step = fc.record({
+  waitMs: fc.oneof({ arbitrary: fc.nat(30), weight: 8 }, { arbitrary: fc.constantFrom(100, 4_900, 5_000, 20_000), weight: 1 }),
+  cpuMilli: fc.oneof(fc.nat(899), fc.integer({ min: 900, max: 1_000 })),
+  act: fc.constantFrom('arrive', 'arrive', 'arrive', 'pass', 'pass', 'fail'),
+});
+
+test('what is looked up once in a bucket is what walking all buckets finds, and requests are conserved', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 500 }), (steps) => {
+      const clock = handClock();
+      const cpu = { milli: 0 };
+      const shedder = createShedder({ clockNs: clock.clockNs, cpu: () => cpu.milli });
+      const reference = walkingCapacity(clock.clockNs);
+      const flying: { permit: Permit; startedNs: number }[] = [];
+      let nowMs = 0;
+      let arrived = 0;
+      for (const { waitMs, cpuMilli, act } of steps) {
+        nowMs += waitMs;
+        clock.setMs(nowMs);
+        cpu.milli = cpuMilli;
+        const { maxPass, minRtMs, maxFlight, factor, flying: seen } = shedder.snapshot();
+        expect({ maxPass, minRtMs, maxFlight }).toEqual(reference.look());
+        expect(factor).toBeGreaterThanOrEqual(0.1);
+        expect(factor).toBeLessThanOrEqual(1);
+        expect(seen).toBe(flying.length);
+        if (act === 'arrive') {
+          arrived += 1;
+          const permit = shedder.allow();
+          if (permit !== undefined) flying.push({ permit, startedNs: clock.clockNs() });
+          continue;
+        }
+        const landing = flying.shift();
+        landing?.permit[act]();
+        if (act === 'pass' && landing !== undefined) reference.pass(landing.startedNs);
+      }
+      const { pass, fail, drop } = shedder.totals;
+      expect(pass + fail + drop + flying.length).toBe(arrived);
+    }),
+    { numRuns: 200 },
+  );
 });

@@ -1,11 +1,12 @@
-import { context, ROOT_CONTEXT, SpanStatusCode } from '@opentelemetry/api';
+import { type Context, context, ROOT_CONTEXT, SpanStatusCode } from '@opentelemetry/api';
 import { afterEach, expect, test, vi } from 'vitest';
-import { MallError } from '../../../../system/errors.ts';
-import { clientLayers, httpLayers, serverLayers } from '../../../../system/rpc/chain.ts';
-import { deadlineOf, remainingMs, withDeadline } from '../../../../system/rpc/context.ts';
-import { type Call, compose, type Interceptor } from '../../../../system/rpc/interceptors/interceptor.ts';
+import { cancelled, MallError } from '../../../../system/errors.ts';
+import { clientLayers, httpLayers, retryBudget, serverLayers } from '../../../../system/rpc/chain.ts';
+import { deadlineOf, hangUpOf, remainingMs, withDeadline } from '../../../../system/rpc/context.ts';
+import { type Call, compose, entered, type Interceptor } from '../../../../system/rpc/interceptors/interceptor.ts';
 import { observedShedder } from '../../../../system/telemetry/governance.ts';
-import { metricValue, recordSpans, standingClock, testRuntime } from '../../../support/runtime.ts';
+import type { TuningChange } from '../../../../system/tuning.ts';
+import { metricValue, recordSpans, standingClock, type TestRuntime, testRuntime } from '../../../support/runtime.ts';
 
 const spans = recordSpans();
 const names = (layers: { name: string }[]) => layers.map(({ name }) => name);
@@ -47,6 +48,7 @@ test('a call is governed in the order of go-zero', () => {
   expect(names(httpLayers(runtime, { route: 'POST /api/v1/orders', shedder }))).toEqual([
     'trace',
     'metrics',
+    'connections',
     'breaker',
     'shedding',
     'deadline',
@@ -54,28 +56,78 @@ test('a call is governed in the order of go-zero', () => {
   ]);
 });
 
-test('a breaker that is switched off leaves its place empty', () => {
-  const runtime = testRuntime('orders', { without: ['breaker'] });
-  const shedder = observedShedder(runtime, { kind: 'rpc' });
-  expect(names(clientLayers(runtime, charge))).toEqual(['trace', 'metrics', 'deadline']);
-  expect(names(serverLayers(runtime, { path: charge.path, shedder }))).toEqual(['trace', 'recover', 'metrics', 'shedding', 'deadline']);
+test.each<[TuningChange, client: string[], server: string[], http: string[]]>([
+  [{ breaker: { enabled: false } }, ['breaker'], ['breaker'], ['breaker']],
+  [{ deadlines: { enabled: false } }, ['deadline'], ['deadline'], ['deadline']],
+  [{ limits: { enabled: false } }, [], [], ['connections']],
+  [{ tracing: { enabled: false } }, ['trace'], ['trace'], ['trace']],
+])('what is switched off leaves its place empty: %j', (tuning, client, server, http) => {
+  const layersOf = (runtime: TestRuntime) => {
+    const shedder = observedShedder(runtime, { kind: 'rpc' });
+    return [
+      clientLayers(runtime, charge),
+      serverLayers(runtime, { path: charge.path, shedder }),
+      httpLayers(runtime, { route: 'POST /api/v1/orders', shedder }),
+    ].map(names);
+  };
+  const whole = layersOf(testRuntime('orders'));
+  const without = [client, server, http];
+  expect(layersOf(testRuntime('orders', { tuning }))).toEqual(
+    whole.map((layers, side) => layers.filter((layer) => !without[side]?.includes(layer))),
+  );
 });
 
-test('the time left shrinks on the way in and is never more than the own budget', async () => {
+test('retries stand outside all else, where a method may be repeated and the tuning wants them', () => {
+  const budgeted = (attempts: number) => {
+    const runtime = testRuntime('orders', { tuning: { retries: { attempts } } });
+    return names(clientLayers(runtime, { ...charge, budget: retryBudget(runtime) }));
+  };
+  expect(budgeted(3)).toEqual(['retry', 'trace', 'metrics', 'breaker', 'deadline']);
+  expect(budgeted(1)).toEqual(['trace', 'metrics', 'breaker', 'deadline']);
+});
+
+test('the time left shrinks on the way in and is never more than the own limit', async () => {
   const clock = standingClock();
-  const runtime = testRuntime('orders', { clock });
+  const runtime = testRuntime('orders', { clock, tuning: { deadlines: { edges: { 'orders->payment': 2_000 } } } });
   const shedder = observedShedder(runtime, { kind: 'rpc' });
   const left: number[] = [];
-  const inner = compose(clientLayers(runtime, { ...charge, timeoutMs: 2_000 }), async () => left.push(remainingMs(clock)));
-  const outer = compose(serverLayers(runtime, { path: '/orders.Orders/Create', shedder, timeoutMs: 2_000 }), async () => {
-    left.push(remainingMs(clock));
-    clock.advance(300);
-    await inner({ request: null, context: context.active() });
-  });
+  const inner = compose(
+    clientLayers(runtime, charge),
+    entered(async () => left.push(remainingMs(clock))),
+  );
+  const outer = compose(
+    serverLayers(runtime, { path: '/orders.Orders/Create', shedder }),
+    entered(async () => {
+      left.push(remainingMs(clock));
+      clock.advance(300);
+      await inner({ request: null, context: context.active() });
+    }),
+  );
 
   await outer({ request: null, context: withDeadline(ROOT_CONTEXT, clock.nowMs() + 5_000) });
   await outer({ request: null, context: withDeadline(ROOT_CONTEXT, clock.nowMs() + 800) });
   expect(left).toEqual([2_000, 1_700, 800, 500]);
+});
+
+test.each<[TuningChange['deadlines'], client: number, server: number]>([
+  [{}, 500, 2_000],
+  [{ clientMs: 700, serverMs: 800 }, 500, 800],
+  [{ edges: { 'orders->payment': 300 }, methods: { '/payment.Payment/Charge': 400 } }, 300, 400],
+  [{ edges: { 'orders->payment': 0 }, methods: { '/payment.Payment/Charge': 0 } }, 9_000, 9_000],
+  [{ enabled: false }, 9_000, 9_000],
+])('with deadlines %j a call with 9 s left gets %i ms as the caller and %i ms as the callee', async (deadlines = {}, client, server) => {
+  const clock = standingClock();
+  const runtime = testRuntime('orders', { clock, tuning: { deadlines } });
+  const shedder = observedShedder(runtime, { kind: 'rpc' });
+  const left: number[] = [];
+  for (const layers of [clientLayers(runtime, charge), serverLayers(runtime, { path: charge.path, shedder })]) {
+    const ask = compose(
+      layers,
+      entered(async () => left.push(remainingMs(clock))),
+    );
+    await ask({ request: null, context: withDeadline(ROOT_CONTEXT, clock.nowMs() + 9_000) });
+  }
+  expect(left).toEqual([client, server]);
 });
 
 test('a call whose time is used up is not sent, and says nothing about the callee', async () => {
@@ -89,11 +141,43 @@ test('a call whose time is used up is not sent, and says nothing about the calle
   expect(spans.getFinishedSpans()[0]?.attributes).toMatchObject({ 'mall.refused_by': 'deadline', 'rpc.grpc.status_code': 4 });
 });
 
+test('a call whose caller has gone away is not sent, and says nothing about the callee', async () => {
+  const runtime = testRuntime('orders');
+  const send = vi.fn();
+  const hangUp = new AbortController();
+  hangUp.abort(cancelled());
+  const ask = compose(clientLayers(runtime, charge), send);
+  const gone = withDeadline(ROOT_CONTEXT, Number.POSITIVE_INFINITY, hangUp);
+  await expect(ask({ request: null, context: gone })).rejects.toMatchObject({ grpcStatus: 1 });
+  expect(send).not.toHaveBeenCalled();
+  expect(await metricValue(runtime, 'mall_breaker_requests_total')).toBe(0);
+});
+
+test('a handler whose caller goes away is not waited for; work with a time of its own does not hear of it', async () => {
+  const runtime = testRuntime('orders');
+  const hangUp = new AbortController();
+  const begun = Promise.withResolvers<Context>();
+  const answer = compose(
+    serverLayers(runtime, { path: charge.path, shedder: observedShedder(runtime, { kind: 'rpc' }) }),
+    entered(() => {
+      begun.resolve(context.active());
+      return new Promise(() => {});
+    }),
+  );
+  const outcome = answer({ request: null, context: withDeadline(ROOT_CONTEXT, Number.POSITIVE_INFINITY, hangUp) });
+  const within = await begun.promise;
+  hangUp.abort(cancelled());
+  await expect(outcome).rejects.toMatchObject({ grpcStatus: 1, httpStatus: 499 });
+  expect(hangUpOf(within)?.aborted).toBe(true);
+  expect(hangUpOf(withDeadline(within, 1_000))).toBeUndefined();
+  expect(await metricValue(runtime, 'mall_breaker_requests_total', { kind: 'server', result: 'success' })).toBe(1);
+});
+
 test('a server answers at the deadline, whatever its handler still does', async () => {
   vi.useFakeTimers();
-  const runtime = testRuntime('orders', { clock: standingClock() });
+  const runtime = testRuntime('orders', { clock: standingClock(), tuning: { deadlines: { serverMs: 250 } } });
   const answer = compose(
-    serverLayers(runtime, { path: charge.path, shedder: observedShedder(runtime, { kind: 'rpc' }), timeoutMs: 250 }),
+    serverLayers(runtime, { path: charge.path, shedder: observedShedder(runtime, { kind: 'rpc' }) }),
     () => new Promise(() => {}),
   );
   const outcome = expect(answer(call())).rejects.toMatchObject({ refusedBy: 'deadline' });
