@@ -7,6 +7,8 @@ import { asJson, asTable } from './table.ts';
 /** Loaded when asked for: a bench that measures nanoseconds must not share its heap with the others. */
 const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   chain: () => import('./chain.ts'),
+  cpu: () => import('./cpu.ts'),
+  governance: () => import('./governance.ts'),
   path: () => import('./path.ts'),
 };
 

@@ -1,0 +1,231 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { ConsecutiveBreaker, circuitBreaker, handleAll, SamplingBreaker } from 'cockatiel';
+import CircuitBreaker from 'opossum';
+import { seededRandom } from '../core/random.ts';
+import { createBreaker } from '../system/governance/breaker.ts';
+import { createTurnClock, monotonicNs } from '../system/governance/clock.ts';
+import { guardedBy } from '../system/governance/guarded.ts';
+import { createTokenBuckets } from '../system/governance/limiter.ts';
+import { createNode, finish, pick } from '../system/governance/p2c.ts';
+import { createShedder } from '../system/governance/shedder.ts';
+import { type Bench, type Figure, median } from './figure.ts';
+
+/**
+ * What a decision costs. Every contestant has a loop of its own, so that none is compiled for the others' sake; they take turns for many
+ * rounds of one run, so that a neighbour's burst meets all of them. Breakers wrap the same async call, and what it costs bare is taken off.
+ */
+export const bench: Bench = {
+  about: 'Nanoseconds per decision, and memory, beside the breakers that Node programs use today',
+  async measure(say) {
+    const contestants = { ...breakers(), ...decisions() };
+    const rounds = new Map<string, number[]>(Object.keys(contestants).map((name) => [name, []]));
+    for (let round = 0; round < warmUps + measuredRounds; round += 1) {
+      if (round % 8 === 0) say(`round ${round + 1} of ${warmUps + measuredRounds}`);
+      for (const [name, batch] of Object.entries(contestants)) {
+        const startNs = process.hrtime.bigint();
+        await batch(callsPerRound);
+        const took = Number(process.hrtime.bigint() - startNs) / callsPerRound;
+        if (round >= warmUps) rounds.get(name)?.push(took);
+      }
+    }
+    return [...timeFigures(rounds), ...heapFigures()];
+  },
+};
+
+const warmUps = 4;
+const measuredRounds = 24;
+const callsPerRound = 40_000;
+/** A busy server begins and ends about so many calls in one turn of the event loop. */
+const callsPerTurn = 8;
+
+const bare = 'bare async call';
+const ours = 'our breaker, around it';
+const cockatielSampling = 'cockatiel SamplingBreaker, around it';
+const cockatielConsecutive = 'cockatiel ConsecutiveBreaker, around it';
+const opossum = 'opossum, around it';
+const opossumNoTimeout = 'opossum without its timeout, around it';
+
+type Batch = (calls: number) => Promise<void> | void;
+
+/** All are closed, and stay so: what is compared is what every call of a healthy service pays. */
+function breakers(): Record<string, Batch> {
+  const work = async () => 1;
+  const guarded = guardedBy(healthyBreaker(), { hasFailed: () => true });
+  const refuse = () => Promise.reject(new Error('refused'));
+  const sampling = circuitBreaker(handleAll, { halfOpenAfter: 10_000, breaker: new SamplingBreaker({ threshold: 0.2, duration: 30_000 }) });
+  const consecutive = circuitBreaker(handleAll, { halfOpenAfter: 10_000, breaker: new ConsecutiveBreaker(5) });
+  // As its README sets it up, and without what ours does not do.
+  const usual = new CircuitBreaker(work, { timeout: 3_000, errorThresholdPercentage: 50, resetTimeout: 30_000 });
+  const untimed = new CircuitBreaker(work, { timeout: false, errorThresholdPercentage: 50, resetTimeout: 30_000 });
+  return {
+    async [bare](calls) {
+      for (let call = 0; call < calls; call += 1) {
+        if (call % callsPerTurn === 0) await nextTurn();
+        await work();
+      }
+    },
+    async [ours](calls) {
+      for (let call = 0; call < calls; call += 1) {
+        if (call % callsPerTurn === 0) await nextTurn();
+        await guarded(work, refuse);
+      }
+    },
+    async [cockatielSampling](calls) {
+      for (let call = 0; call < calls; call += 1) {
+        if (call % callsPerTurn === 0) await nextTurn();
+        await sampling.execute(work);
+      }
+    },
+    async [cockatielConsecutive](calls) {
+      for (let call = 0; call < calls; call += 1) {
+        if (call % callsPerTurn === 0) await nextTurn();
+        await consecutive.execute(work);
+      }
+    },
+    async [opossum](calls) {
+      for (let call = 0; call < calls; call += 1) {
+        if (call % callsPerTurn === 0) await nextTurn();
+        await usual.fire();
+      }
+    },
+    async [opossumNoTimeout](calls) {
+      for (let call = 0; call < calls; call += 1) {
+        if (call % callsPerTurn === 0) await nextTurn();
+        await untimed.fire();
+      }
+    },
+  };
+}
+
+function decisions(): Record<string, Batch> {
+  const random = seededRandom(1);
+  const healthy = healthyBreaker(monotonicNs);
+  const turning = healthyBreaker();
+  const failing = createBreaker({ clockNs: monotonicNs, random });
+  const calm = createShedder({ clockNs: monotonicNs, cpu: () => 300 });
+  const overloaded = createShedder({ clockNs: monotonicNs, cpu: () => 950 });
+  const nodes = Array.from({ length: 10 }, createNode);
+  const buckets = createTokenBuckets({ clockNs: monotonicNs, ratePerSecond: 1e6, burst: 1e6 });
+  return {
+    'breaker, allow and mark'(calls) {
+      for (let call = 0; call < calls; call += 1) if (healthy.allow()) healthy.success();
+    },
+    'breaker, allow and mark, clock read once a turn'(calls) {
+      for (let call = 0; call < calls; call += 1) if (turning.allow()) turning.success();
+    },
+    'breaker that refuses, allow and mark'(calls) {
+      for (let call = 0; call < calls; call += 1) if (failing.allow()) failing.failure();
+    },
+    'shedder at rest, allow and settle'(calls) {
+      for (let call = 0; call < calls; call += 1) calm.allow()?.pass();
+    },
+    'shedder in overload, allow and settle'(calls) {
+      for (let call = 0; call < calls; call += 1) overloaded.allow()?.pass();
+    },
+    'P2C pick among 10'(calls) {
+      const nowNs = monotonicNs();
+      for (let call = 0; call < calls; call += 1) {
+        const node = pick(nodes, { nowNs: nowNs + call * 1_000, random });
+        // The end of the call is measured apart.
+        if (node !== undefined) node.inflight -= 1;
+      }
+    },
+    'P2C pick among 10 and finish, with its clock'(calls) {
+      for (let call = 0; call < calls; call += 1) {
+        const startedNs = monotonicNs();
+        const node = pick(nodes, { nowNs: startedNs, random });
+        if (node !== undefined) finish(node, { startedNs, nowNs: monotonicNs(), ok: true });
+      }
+    },
+    'token bucket in the process, take'(calls) {
+      for (let call = 0; call < calls; call += 1) buckets.take('checkout');
+    },
+    'clock, one reading'(calls) {
+      let sum = 0;
+      for (let call = 0; call < calls; call += 1) sum += monotonicNs();
+      // Never true; a loop whose result nobody wants may be left out by the compiler.
+      if (sum < 0) throw new RangeError('Expected the clock to go forward');
+    },
+  };
+}
+
+const goals: Record<string, number> = {
+  'breaker, allow and mark': 100,
+  'breaker that refuses, allow and mark': 100,
+  'shedder at rest, allow and settle': 150,
+  'shedder in overload, allow and settle': 150,
+  'P2C pick among 10': 150,
+};
+
+function timeFigures(rounds: ReadonlyMap<string, readonly number[]>): Figure[] {
+  const of = (name: string) => rounds.get(name) ?? [];
+  const overBare = (name: string) => of(name).map((took, round) => took - (of(bare)[round] ?? 0));
+  const peers = [cockatielSampling, cockatielConsecutive, opossum, opossumNoTimeout];
+  const times = [...rounds.keys()].map((name): Figure => {
+    const isWrapped = name === ours || peers.includes(name);
+    const goal = goals[name];
+    return {
+      name: isWrapped ? `${name}: added` : name,
+      unit: 'ns',
+      ...(goal === undefined ? {} : { goal: { atMost: goal } }),
+      ...median(isWrapped ? overBare(name) : of(name)),
+    };
+  });
+  const ratios = peers.map((peer): Figure => {
+    const own = overBare(ours);
+    const each = overBare(peer).map((added, round) => added / (own[round] ?? Number.NaN));
+    return {
+      name: `what ${peer.replace(', around it', '')} adds, to what ours adds`,
+      unit: '×',
+      goal: { atLeast: peer.startsWith('opossum') ? 4 : 2 },
+      ...median(each),
+    };
+  });
+  return [...times, ...ratios];
+}
+
+/** Memory of one instance, and what a million calls leave behind in it. */
+function heapFigures(): Figure[] {
+  const makers: Record<string, () => unknown> = {
+    'our breaker': () => healthyBreaker(),
+    'our shedder': () => createShedder({ clockNs: monotonicNs, cpu: () => 0 }),
+    'a P2C node': createNode,
+    'cockatiel SamplingBreaker': () =>
+      circuitBreaker(handleAll, { halfOpenAfter: 1, breaker: new SamplingBreaker({ threshold: 0.2, duration: 30_000 }) }),
+  };
+  const sizes = Object.entries(makers).map(([name, make]): Figure => {
+    const kept = Array.from<unknown>({ length: 20_000 });
+    const before = heapBytes();
+    for (let index = 0; index < kept.length; index += 1) kept[index] = make();
+    return { name: `memory of ${name}`, unit: 'bytes', value: (heapBytes() - before) / kept.length };
+  });
+  const { 'breaker, allow and mark': decide = () => {}, 'shedder in overload, allow and settle': shed = () => {} } = decisions();
+  const before = heapBytes();
+  for (let turn = 0; turn < 10; turn += 1) for (const batch of [decide, shed]) batch(100_000);
+  const grown: Figure = {
+    name: 'memory kept per call, breaker and shedder',
+    unit: 'bytes',
+    goal: { atMost: 0.1 },
+    value: Math.max(0, heapBytes() - before) / 1_000_000,
+  };
+  return [...sizes, grown];
+}
+
+/** After a full collection, the buffers of typed arrays included. */
+function heapBytes(): number {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+/** With the clock that the mall's breakers have, and one failure in a thousand calls, the noise of a service that works. */
+function healthyBreaker(clockNs = createTurnClock(monotonicNs)) {
+  const breaker = createBreaker({ clockNs, random: seededRandom(1) });
+  breaker.failure();
+  for (let call = 1; call < 1_000; call += 1) breaker.success();
+  return breaker;
+}
