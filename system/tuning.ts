@@ -9,7 +9,10 @@ import { isEdge, isService, type Service, services } from './topology.ts';
 const fields = z.strictObject({
   breaker: block({
     enabled: flag(true),
-    /** What counts against a callee: its gRPC or HTTP `status` alone, as in go-zero, or the `cause`: then its business failures and refusals do not. */
+    /**
+     * What counts against a callee: the `status` of its answer alone, as in go-zero, or its `cause`: then a failure that the callee has
+     * considered does not (`paymentTimeout`), nor for a route what was turned away by design further in.
+     */
     judges: choice(['status', 'cause'], 'status'),
     /** Whether refused calls make further refusals more likely. go-zero counts them, so a steady share of failures escalates. */
     countsDrops: flag(true),

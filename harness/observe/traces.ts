@@ -104,13 +104,13 @@ function awaitedCallee({ kind, attributes, failed }: Span): Service | undefined 
   const { callee } = endsOf(edge);
   if (!isService(callee)) return undefined;
   const isOwnRefusal = attributes['mall.refused_by'] !== undefined && attributes['mall.peer'] === undefined;
-  const status = attributes['rpc.grpc.status_code'];
+  const status = attributes['rpc.status_code'];
   const isAnswered = status === undefined ? !failed : !statusesOfLostAnswers.has(status);
   return isAnswered && !isOwnRefusal ? callee : undefined;
 }
 
-/** CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, INTERNAL (a stream that was reset) and UNAVAILABLE. */
-const statusesOfLostAnswers = new Set<unknown>([1, 2, 4, 13, 14]);
+/** INTERNAL is also a stream that was reset. */
+const statusesOfLostAnswers = new Set<unknown>(['CANCELLED', 'UNKNOWN', 'DEADLINE_EXCEEDED', 'INTERNAL', 'UNAVAILABLE']);
 
 const named = ({ instance, kind, name, spanId }: Span) => `${instance}'s ${kind} span '${name}' (${spanId})`;
 

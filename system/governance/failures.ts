@@ -1,7 +1,7 @@
 /**
  * The gRPC status codes that count against a callee (governance.md 1.6): DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL,
- * UNAVAILABLE and DATA_LOSS. All others, such as NOT_FOUND, are answers of a callee that works. Breakers and balancing alike also ask for
- * the business code that came along (`rpc/status.ts`): a failure that the callee has considered does not count against it.
+ * UNAVAILABLE and DATA_LOSS. All others, such as NOT_FOUND, are answers of a callee that works. Where the `cause` is judged, the business code
+ * that came along is asked for as well (`rpc/status.ts`).
  */
 export const isFailureCode = (code: number): boolean => failureCodes.has(code);
 

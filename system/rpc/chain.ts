@@ -198,11 +198,7 @@ function clientRetry(runtime: Runtime, { edge, budget, budgetMs }: { edge: strin
 
 function rpcSpan(path: string, more: object = {}) {
   const name = path.slice(1);
-  const [service = '', method = ''] = name.split('/');
-  return {
-    name,
-    attributes: { [attributes.rpcSystem]: 'grpc', [attributes.rpcService]: service, [attributes.rpcMethod]: method, ...more },
-  };
+  return { name, attributes: { [attributes.rpcSystem]: 'grpc', [attributes.rpcMethod]: name, ...more } };
 }
 
 /** In the tuning 0 is no limit of one's own. */

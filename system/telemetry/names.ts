@@ -8,6 +8,9 @@ import {
   ATTR_HTTP_ROUTE,
   ATTR_NETWORK_PEER_ADDRESS,
   ATTR_NETWORK_PEER_PORT,
+  ATTR_RPC_METHOD,
+  ATTR_RPC_STATUS_CODE,
+  ATTR_RPC_SYSTEM_NAME,
   ATTR_SERVER_ADDRESS,
   ATTR_SERVICE_INSTANCE_ID,
   ATTR_SERVICE_NAME,
@@ -67,11 +70,11 @@ export const attributes = {
   httpMethod: ATTR_HTTP_REQUEST_METHOD,
   httpRoute: ATTR_HTTP_ROUTE,
   httpStatus: ATTR_HTTP_RESPONSE_STATUS_CODE,
-  // go-zero's names for RPC, like its metrics. Since they became stable, the conventions have `rpc.system.name`, a full `rpc.method` and `rpc.status_code`.
-  rpcSystem: 'rpc.system',
-  rpcService: 'rpc.service',
-  rpcMethod: 'rpc.method',
-  rpcStatus: 'rpc.grpc.status_code',
+  rpcSystem: ATTR_RPC_SYSTEM_NAME,
+  /** In full: `orders.Orders/Create`. */
+  rpcMethod: ATTR_RPC_METHOD,
+  /** In words: `OK`, `UNAVAILABLE`. */
+  rpcStatus: ATTR_RPC_STATUS_CODE,
   dbSystem: ATTR_DB_SYSTEM_NAME,
   dbNamespace: ATTR_DB_NAMESPACE,
   dbOperation: ATTR_DB_OPERATION_NAME,

@@ -1,3 +1,4 @@
+import { status } from '@grpc/grpc-js';
 import { type Attributes, trace as api, context, type Span, type SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { messageOf } from '../../../core/errors.ts';
 import { grpcStatusOf, httpStatusOf, MallError } from '../../errors.ts';
@@ -34,7 +35,7 @@ export function trace<C extends Call>(
 /** A client's span failed when the call did; a server's when the fault was the server's own. */
 export function concludeRpc(hasFailed: (thrown: unknown) => boolean): Conclude<Call> {
   return function concludeRpc(span, _call, thrown) {
-    span.setAttribute(names.rpcStatus, thrown === undefined ? 0 : grpcStatusOf(thrown));
+    span.setAttribute(names.rpcStatus, thrown === undefined ? 'OK' : (status[grpcStatusOf(thrown)] ?? 'UNKNOWN'));
     if (thrown === undefined) return;
     if (thrown instanceof MallError) span.setAttribute(names.code, thrown.code);
     if (hasFailed(thrown)) span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(thrown) });

@@ -54,7 +54,7 @@ test('a span comes out of the receiver as it went into the exporter', async () =
     {
       kind: SpanKind.CLIENT,
       startTime: at(2_001),
-      attributes: { 'mall.edge': 'orders->payment', 'rpc.grpc.status_code': 14, share: 0.5, below: -3, retried: true, list: ['a', 'b'] },
+      attributes: { 'mall.edge': 'orders->payment', 'rpc.status_code': 14, share: 0.5, below: -3, retried: true, list: ['a', 'b'] },
     },
     trace.setSpan(context.active(), parent),
   );
@@ -87,7 +87,7 @@ test('a span comes out of the receiver as it went into the exporter', async () =
     startMs: 2.001,
     endMs: 3.25,
     failed: true,
-    attributes: { 'mall.edge': 'orders->payment', 'rpc.grpc.status_code': 14, share: 0.5, below: -3, retried: true },
+    attributes: { 'mall.edge': 'orders->payment', 'rpc.status_code': 14, share: 0.5, below: -3, retried: true },
     events: [{ name: 'breaker.open', atMs: 2.1 }],
     flags: expect.any(Number),
   });
@@ -103,7 +103,7 @@ test('all of 20,000 spans of two processes arrive and make whole traces', async 
     const root = gateway.tracer.startSpan('POST /api/v1/orders', { kind: SpanKind.SERVER }, fromShopper(traceIdOf(n)));
     const call = gateway.tracer.startSpan(
       'Create',
-      { kind: SpanKind.CLIENT, attributes: { 'mall.edge': 'gateway->orders', 'mall.peer': 'orders.1', 'rpc.grpc.status_code': 0 } },
+      { kind: SpanKind.CLIENT, attributes: { 'mall.edge': 'gateway->orders', 'mall.peer': 'orders.1', 'rpc.status_code': 0 } },
       trace.setSpan(context.active(), root),
     );
     const server = orders.tracer.startSpan('Create', { kind: SpanKind.SERVER }, trace.setSpan(context.active(), call));

@@ -95,7 +95,7 @@ function exampleOf(random: Random, { phase, route, why, steps, startMs, pace, fa
       startMs: atMs,
       durationMs: 0,
       failed: failed && (stalls || ['checkout', 'initiate_payment', 'mall.Orders/Create'].includes(laid.name)),
-      attributes: laid.name.startsWith('mall.') ? { 'rpc.system': 'grpc', 'rpc.method': laid.name, 'deadline.ms': 900 } : {},
+      attributes: laid.name.startsWith('mall.') ? { 'rpc.system.name': 'grpc', 'rpc.method': laid.name, 'deadline.ms': 900 } : {},
       events: stalls && laid.kind === 'client' ? [{ name: 'deadline exceeded', atMs: atMs + 880 }] : [],
     };
     spans.push(span);

@@ -13,11 +13,11 @@ const call = (edge: string, spanId: string, parentId: string, rest: Partial<Span
 /** gateway → orders → { user, inventory, mysql } */
 const checkout = [
   server('gateway.1', 'g', shopper, { startMs: 0, endMs: 20 }),
-  call('gateway->orders', 'g-o', 'g', { startMs: 1 }, { 'mall.peer': 'orders.1', 'rpc.grpc.status_code': 0 }),
+  call('gateway->orders', 'g-o', 'g', { startMs: 1 }, { 'mall.peer': 'orders.1', 'rpc.status_code': 'OK' }),
   server('orders.1', 'o', 'g-o', { startMs: 2 }),
-  call('orders->user', 'o-u', 'o', { startMs: 3 }, { 'mall.peer': 'user.1', 'rpc.grpc.status_code': 0 }),
+  call('orders->user', 'o-u', 'o', { startMs: 3 }, { 'mall.peer': 'user.1', 'rpc.status_code': 'OK' }),
   server('user.1', 'u', 'o-u', { startMs: 4 }),
-  call('orders->inventory', 'o-i', 'o', { startMs: 5 }, { 'mall.peer': 'inventory.2', 'rpc.grpc.status_code': 0 }),
+  call('orders->inventory', 'o-i', 'o', { startMs: 5 }, { 'mall.peer': 'inventory.2', 'rpc.status_code': 'OK' }),
   server('inventory.2', 'i', 'o-i', { startMs: 6 }),
   call('orders->mysql', 'o-m', 'o', { startMs: 7 }),
 ];
@@ -62,16 +62,16 @@ describe('wholeness', () => {
   });
 
   test.each<[string, Partial<Span>, Span['attributes'], boolean]>([
-    ['was answered', {}, { 'mall.peer': 'user.1', 'rpc.grpc.status_code': 0 }, true],
+    ['was answered', {}, { 'mall.peer': 'user.1', 'rpc.status_code': 'OK' }, true],
     ['was answered, and says no status', {}, {}, true],
-    ['was answered with a business error', {}, { 'mall.peer': 'user.1', 'rpc.grpc.status_code': 9 }, true],
-    ['was shed by the callee', { failed: true }, { 'mall.peer': 'user.1', 'rpc.grpc.status_code': 8 }, true],
-    ['was refused by its own breaker', { failed: true }, { 'mall.refused_by': 'breaker', 'rpc.grpc.status_code': 14 }, false],
-    ['had no time left', { failed: true }, { 'mall.refused_by': 'deadline', 'rpc.grpc.status_code': 4 }, false],
+    ['was answered with a business error', {}, { 'mall.peer': 'user.1', 'rpc.status_code': 'FAILED_PRECONDITION' }, true],
+    ['was shed by the callee', { failed: true }, { 'mall.peer': 'user.1', 'rpc.status_code': 'RESOURCE_EXHAUSTED' }, true],
+    ['was refused by its own breaker', { failed: true }, { 'mall.refused_by': 'breaker', 'rpc.status_code': 'UNAVAILABLE' }, false],
+    ['had no time left', { failed: true }, { 'mall.refused_by': 'deadline', 'rpc.status_code': 'DEADLINE_EXCEEDED' }, false],
     ['failed before it was sent', { failed: true }, {}, false],
-    ['ran out of time', { failed: true }, { 'mall.peer': 'user.1', 'rpc.grpc.status_code': 4 }, false],
-    ['lost its connection', { failed: true }, { 'mall.peer': 'user.1', 'rpc.grpc.status_code': 14 }, false],
-    ['was cancelled, which is no failure', {}, { 'mall.peer': 'user.1', 'rpc.grpc.status_code': 1 }, false],
+    ['ran out of time', { failed: true }, { 'mall.peer': 'user.1', 'rpc.status_code': 'DEADLINE_EXCEEDED' }, false],
+    ['lost its connection', { failed: true }, { 'mall.peer': 'user.1', 'rpc.status_code': 'UNAVAILABLE' }, false],
+    ['was cancelled, which is no failure', {}, { 'mall.peer': 'user.1', 'rpc.status_code': 'CANCELLED' }, false],
   ])('a call that %s needs a server span: see table', (_, rest, attributes, needsServer) => {
     const trace = withInstead(call('orders->user', 'o-u', 'o', rest, attributes), 'u');
     expect(problemsOf(trace).map(({ kind }) => kind)).toEqual(needsServer ? ['unanswered'] : []);

@@ -138,7 +138,7 @@ test('a call whose time is used up is not sent, and says nothing about the calle
   await expect(ask({ request: null, context: withDeadline(ROOT_CONTEXT, clock.nowMs()) })).rejects.toMatchObject({ refusedBy: 'deadline' });
   expect(send).not.toHaveBeenCalled();
   expect(await metricValue(runtime, 'mall_breaker_requests_total')).toBe(0);
-  expect(spans.getFinishedSpans()[0]?.attributes).toMatchObject({ 'mall.refused_by': 'deadline', 'rpc.grpc.status_code': 4 });
+  expect(spans.getFinishedSpans()[0]?.attributes).toMatchObject({ 'mall.refused_by': 'deadline', 'rpc.status_code': 'DEADLINE_EXCEEDED' });
 });
 
 test('a call whose caller has gone away is not sent, and says nothing about the callee', async () => {
@@ -210,9 +210,8 @@ test("a breaker refuses after failures, on the caller's span and in the metrics 
   expect(refused).toHaveLength(refusals);
   expect(refused[0]?.events.map(({ name }) => name)).toEqual(['breaker.open']);
   expect(refused[0]?.attributes).toMatchObject({
-    'rpc.system': 'grpc',
-    'rpc.service': 'payment.Payment',
-    'rpc.method': 'Charge',
+    'rpc.system.name': 'grpc',
+    'rpc.method': 'payment.Payment/Charge',
     'mall.edge': 'orders->payment',
   });
 });
@@ -230,7 +229,7 @@ test('a business failure is an error to the caller, not to the server, and opens
   expect(await metricValue(runtime, 'mall_breaker_requests_total', { result: 'success' })).toBe(100);
   const [asked, answered] = [spans.getFinishedSpans()[0], spans.getFinishedSpans()[50]];
   expect([asked?.status.code, answered?.status.code]).toEqual([SpanStatusCode.ERROR, SpanStatusCode.UNSET]);
-  expect(answered?.attributes).toMatchObject({ 'mall.code': 3004, 'rpc.grpc.status_code': 9 });
+  expect(answered?.attributes).toMatchObject({ 'mall.code': 3004, 'rpc.status_code': 'FAILED_PRECONDITION' });
 });
 
 test.each([
