@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { tuningOf } from '../../system/tuning.ts';
+
+const page = readFileSync(join(import.meta.dirname, '../../docs/governance.md'), 'utf8');
+const told = new Map(
+  [...page.matchAll(/^\| `([a-z][\w.]+)`\s+\| (`[^`]*`|[^|]*?)\s*\|/gm)].map(([, field = '', value = '']) => [field, value]),
+);
+
+test('docs/governance.md lists every field that can be tuned, with its default, and no other', () => {
+  const fields = fieldsOf(tuningOf('gateway'));
+  expect([...told.keys()].toSorted()).toEqual(fields.map(([field]) => field).toSorted());
+  for (const [field, value] of fields) {
+    if (field !== 'deadlines.edges') expect([field, told.get(field)]).toEqual([field, `\`${JSON.stringify(value)}\``]);
+  }
+});
+
+/** Tables by name, such as `deadlines.edges`, are one field. */
+function fieldsOf(tuning: object, path: readonly string[] = []): [field: string, value: unknown][] {
+  return Object.entries(tuning).flatMap(([name, value]) => {
+    const field = [...path, name].join('.');
+    const isBlock = typeof value === 'object' && !Array.isArray(value) && Object.keys(value).length > 0 && field !== 'deadlines.edges';
+    return isBlock ? fieldsOf(value, [...path, name]) : [[field, value] as [string, unknown]];
+  });
+}
