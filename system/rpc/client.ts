@@ -1,8 +1,9 @@
 import { Client as Channel, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
 import { context, propagation, type Span } from '@opentelemetry/api';
+import { splitAddress } from '../../core/address.ts';
 import { loadContract, type RpcService } from '../contracts/load.ts';
 import { stackless } from '../errors.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Discovery, Runtime } from '../runtime.ts';
 import { attributes } from '../telemetry/names.ts';
 import { clientLayers, retryBudget } from './chain.ts';
 import { hangUpOf, remainingMs } from './context.ts';
@@ -58,7 +59,7 @@ function transport({ clock, discovery }: Runtime, channel: Channel, { path, defi
       const wire = stackless(() =>
         channel.makeUnaryRequest(path, requestSerialize, responseDeserialize, call.request, metadata, { deadline }, (error, answer) => {
           hangUp?.removeEventListener('abort', cancel);
-          if (call.span !== undefined) nameReplica(call.span, discovery.instanceAt(wire.getPeer()));
+          if (call.span !== undefined) nameReplica(call.span, wire.getPeer(), discovery);
           if (error === null) resolve(answer);
           else reject(stackless(() => fromStatus(error)));
         }),
@@ -68,9 +69,16 @@ function transport({ clock, discovery }: Runtime, channel: Channel, { path, defi
   };
 }
 
-function nameReplica(span: Span, instance: string | undefined): void {
+/** Says on the span which replica the balancer chose, and where it was dialled. */
+function nameReplica(span: Span, dialled: string, { instanceAt }: Discovery): void {
+  const instance = instanceAt(dialled);
   // Unknown for a call that never reached a replica.
-  if (instance !== undefined) span.setAttribute(attributes.peer, instance);
+  if (instance === undefined) return;
+  const { host, port } = splitAddress(dialled);
+  span
+    .setAttribute(attributes.peer, instance)
+    .setAttribute(attributes.networkPeerAddress, host)
+    .setAttribute(attributes.networkPeerPort, port);
 }
 
 async function isConnected(channel: Channel): Promise<void> {

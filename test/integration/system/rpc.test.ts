@@ -138,6 +138,7 @@ test("the callee's span is the child of the caller's, which is the child of the 
     Array.from({ length: 2 }, () => ['payment.Payment/Charge', 'client', 'orders->payment', 'payment.1']),
   );
   for (const client of clients) {
+    expect(client.attributes).toMatchObject({ 'network.peer.address': '127.0.0.1', 'network.peer.port': expect.any(Number) });
     const [server, ...others] = childrenOf(client.spanId);
     expect([server?.name, server?.kind, others]).toEqual(['payment.Payment/Charge', 'server', []]);
     expect(childrenOf(server?.spanId).map(({ name }) => name)).toEqual(['draw money']);
