@@ -44,6 +44,9 @@ const channelOptions = {
   'grpc.max_reconnect_backoff_ms': 1_000,
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 5_000,
+  // All answers of a replica share one connection. With HTTP/2's 64 KiB on their way at most, they wait for each other as soon as the
+  // process is slow to read: in an overload every call would take its whole deadline, though nobody's event loop is full.
+  'grpc-node.flow_control_window': 4 * 1_048_576,
 };
 
 function transport({ clock, discovery }: Runtime, channel: Channel, { path, definition }: Method): Next {
