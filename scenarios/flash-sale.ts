@@ -5,8 +5,12 @@ export default scenario('flash sale', {
   mall: {
     replicas: { gateway: 2, inventory: 3, payment: 2 },
     stock: { 'sku-1': 500 },
-    // The breaker that has to open is the one in front of what is slow, not those of its callers.
-    tuning: { mall: { breaker: { judges: 'cause' } } },
+    tuning: {
+      // The breaker that has to open is the one in front of what is slow, not those of its callers.
+      mall: { breaker: { judges: 'cause' } },
+      // A rush of half a minute is half over when go-zero's smoothing has noticed it.
+      gateway: { shedding: { cpuMemory: 0.9 } },
+    },
   },
   shoppers: { browse: 5, view: 3, checkout: 2, wanted: { product: 'sku-1', share: 0.3 } },
 
