@@ -12,7 +12,7 @@ export function changeFrom(text: string): TuningChanges {
   if (rest.length === 0 || path === '') {
     throw new UsageError(`Expected --tune to be a field and its value such as mall.breaker.judges=cause, got '${text}'`);
   }
-  return path.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), valueFrom(rest.join('='))) as TuningChanges;
+  return namesIn(path).reduceRight<unknown>((inner, name) => ({ [name]: inner }), valueFrom(rest.join('='))) as TuningChanges;
 }
 
 /** The same the other way round: every field that is changed, in the order of the changes. */
@@ -28,6 +28,12 @@ export function checkChanges(...changes: readonly TuningChanges[]): void {
     if (cause instanceof TypeError) throw new UsageError(cause.message, { cause });
     throw cause;
   }
+}
+
+/** The full name of a method has dots of its own, and comes last: `mall.deadlines.methods./orders.Orders/Create`. */
+function namesIn(path: string): string[] {
+  const [before, method] = path.split(/\.(?=\/)/);
+  return [...(before ?? '').split('.'), ...(method === undefined ? [] : [method])];
 }
 
 function valueFrom(text: string): unknown {

@@ -88,7 +88,11 @@ export async function startRuntime(config: ServiceConfig): Promise<Runtime> {
   if (wanted === 'auto' && cpu.source !== automatic[0])
     log.warn(`This machine does not tell '${automatic[0]}', so '${cpu.source}' is read`);
   metrics.levels.alert = createAlerts({ clock, sink: alertLines(log) });
-  startStatLines({ log, metrics });
+  const statLines = startStatLines({ log, metrics });
+  stops.onStop('readings', async () => {
+    cpu.stop();
+    statLines.stop();
+  });
 
   const checks = new Map<string, () => Promise<void>>();
   const isNotReady = (why: string) => void checks.set('process', () => Promise.reject(new Error(why)));

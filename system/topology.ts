@@ -16,6 +16,47 @@ export const routes = {
   checkout: { method: 'POST', path: '/api/v1/orders' },
 } as const;
 
+/** Every route of the gateway. */
+export const gatewayRoutes = [
+  'POST /api/v1/user/register',
+  'POST /api/v1/user/login',
+  'GET /api/v1/user/:userId',
+  'PUT /api/v1/user/info',
+  'GET /api/v1/products',
+  'GET /api/v1/products/:id',
+  'POST /api/v1/orders',
+  'GET /api/v1/orders/:id',
+  'GET /api/v1/orders',
+] as const;
+
+/** Those of them that are for who is logged in. */
+export const userRoutes: readonly GatewayRoute[] = [
+  'GET /api/v1/user/:userId',
+  'PUT /api/v1/user/info',
+  'POST /api/v1/orders',
+  'GET /api/v1/orders/:id',
+  'GET /api/v1/orders',
+];
+
+/** Every method of the contracts. */
+export const methods = [
+  '/inventory.Inventory/Check',
+  '/inventory.Inventory/Reduce',
+  '/inventory.Inventory/Restore',
+  '/orders.Orders/Create',
+  '/orders.Orders/Get',
+  '/orders.Orders/List',
+  '/payment.Payment/Charge',
+  '/payment.Payment/Get',
+  '/product.Product/List',
+  '/product.Product/Get',
+  '/product.Product/GetMany',
+  '/user.User/Register',
+  '/user.User/Login',
+  '/user.User/Get',
+  '/user.User/UpdateInfo',
+] as const;
+
 /** How many copies of each service run unless a scenario says otherwise. */
 export const defaultReplicas: Readonly<Record<Service, number>> = { gateway: 2, user: 1, product: 1, inventory: 2, orders: 1, payment: 1 };
 
@@ -27,6 +68,7 @@ type Callee<C extends Service> = (typeof calls)[C][number];
 /** `caller->callee`; a call the mall does not make is not an Edge. */
 export type Edge = { [C in Service]: `${C}->${Callee<C>}` }[Service];
 export type Route = keyof typeof routes;
+export type GatewayRoute = (typeof gatewayRoutes)[number];
 
 export const services = Object.keys(calls) as Service[];
 export const edges = services.flatMap((caller) => calls[caller].map((callee) => `${caller}->${callee}` as Edge));

@@ -33,21 +33,6 @@ export function openLimits(runtime: Runtime): (route: string) => Limit | undefin
   };
 }
 
-/** Throws a `TypeError` for limits that no request would ever meet: of routes that are not there, or of users where nobody is logged in. */
-export function checkLimits(limits: Limits, routes: readonly AddedRoute[]): void {
-  for (const kind of ['rates', 'quotas'] as const) {
-    for (const [name, { per }] of Object.entries(limits[kind])) {
-      const route = routes.find((added) => added.name === name);
-      if (route === undefined)
-        throw new TypeError(
-          `Expected 'limits.${kind}' to be of routes of the gateway (${routes.map((added) => added.name).join(', ')}), got '${name}'`,
-        );
-      if (per === 'user' && !route.hasUser)
-        throw new TypeError(`Expected 'limits.${kind}.${name}.per' to be route or client, because nobody is logged in there, got "user"`);
-    }
-  }
-}
-
 /** The most bytes that fastify reads of a body. No limit is go-zero's for JSON: 8 MiB. */
 export const bodyLimit = ({ enabled, bytes }: Limits): number => (enabled && bytes > 0 ? bytes : 8 * 1_048_576);
 

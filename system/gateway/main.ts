@@ -7,7 +7,7 @@ import { httpChain, unroutedChain } from '../rpc/chain.ts';
 import { rpcClient } from '../rpc/client.ts';
 import { startRuntime } from '../runtime.ts';
 import { addAdminRoutes, addFallbacks } from './hooks.ts';
-import { bodyLimit, checkLimits, openLimits } from './limits.ts';
+import { bodyLimit, openLimits } from './limits.ts';
 import { addRoutes } from './routes.ts';
 
 const runtime = await startRuntime(readConfig());
@@ -23,7 +23,7 @@ const app = fastify({
 await app.register(jwt, { secret: config.jwtSecret });
 addAdminRoutes(app, runtime);
 addFallbacks(app, unroutedChain(runtime));
-const routes = addRoutes(app, {
+addRoutes(app, {
   govern: httpChain(runtime),
   services: {
     user: rpcClient(runtime, 'user'),
@@ -33,7 +33,6 @@ const routes = addRoutes(app, {
   limitOf: openLimits(runtime),
   newKey: randomUUID,
 });
-checkLimits(config.tuning.limits, routes);
 
 await app.listen(splitAddress(config.listen));
 runtime.onStop('http', async () => {

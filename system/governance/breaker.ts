@@ -1,5 +1,5 @@
 import type { Random } from '../../core/random.ts';
-import { type ClockNs, millisecondNs, never } from './clock.ts';
+import { type ClockNs, millisecondNs, never, secondNs } from './clock.ts';
 
 /**
  * A circuit breaker that refuses a share of the calls, computed anew for every call from the last 10 s: client-side throttling as in
@@ -24,18 +24,18 @@ export type Breaker = {
 };
 
 /** `atNs` is a reading of the breaker's clock. */
-export type Reason = { readonly atNs: number; readonly text: string };
+type Reason = { readonly atNs: number; readonly text: string };
 
-export type BreakerSnapshot = Decision & Readonly<History>;
+type BreakerSnapshot = Decision & Readonly<History>;
 
 /**
  * A breaker *starts refusing* (it trips) with its first drop after 10 s without one, and has *stopped* at the first call that comes after
  * 10 s without a drop: the two always alternate.
  */
-export type BreakerEvent = { readonly kind: 'startedRefusing' | 'stoppedRefusing' };
+type BreakerEvent = { readonly kind: 'startedRefusing' | 'stoppedRefusing' };
 
 /** What may be tuned; go-zero's figures are the default (governance.md 1.1). */
-export type BreakerRules = {
+type BreakerRules = {
   windowMs: number;
   /** The SRE book's K, and what it falls to while the recent past only fails. */
   multiplier: number;
@@ -65,7 +65,6 @@ export function createBreaker({
   onEvent?: (event: BreakerEvent) => void;
 }): Breaker {
   const bucketNs = (windowMs * millisecondNs) / bucketCount;
-  const windowNs = windowMs * millisecondNs;
   const forcedPassNs = forcedPassMs * millisecondNs;
   const startNs = clockNs();
   const history = createHistory();
@@ -121,7 +120,7 @@ export function createBreaker({
     allow() {
       const nowNs = clockNs();
       moveTo(nowNs);
-      if (isRefusing && nowNs - lastDropNs >= windowNs) {
+      if (isRefusing && nowNs - lastDropNs >= quietNs) {
         isRefusing = false;
         onEvent(stoppedRefusing);
       }
@@ -256,5 +255,7 @@ function add(counts: Int32Array, slot: number) {
 
 const bucketCount = 40;
 const mostReasons = 5;
+/** Without a drop for so long a breaker has stopped refusing (governance.md 12). */
+const quietNs = 10 * secondNs;
 const startedRefusing: BreakerEvent = { kind: 'startedRefusing' };
 const stoppedRefusing: BreakerEvent = { kind: 'stoppedRefusing' };

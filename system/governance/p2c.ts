@@ -64,7 +64,9 @@ export function finish(node: Node, { startedNs, nowNs, ok }: { startedNs: number
 
 /** The two +1 of go-zero's load make a node without an answer look nearly free. */
 export function loadOf(node: Node, { policy, failuresRaiseLoad }: Weighing = asGoZero): number {
-  const load = policy === 'p2c_ewma' ? node.weight * (node.inflight + 1) : node.lagNs * node.inflight;
+  // Where failures count, an idle node of the plain product must not weigh nothing.
+  const calls = policy === 'p2c_inflight' && !failuresRaiseLoad ? node.inflight : node.inflight + 1;
+  const load = (policy === 'p2c_ewma' ? node.weight : node.lagNs) * calls;
   return failuresRaiseLoad ? load / Math.max(node.health, leastHealth) : load;
 }
 

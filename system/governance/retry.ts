@@ -6,7 +6,8 @@ import { createWindow } from './window.ts';
  * Keeps a client's retries to a share of its calls, so that an outage is met with little more load than a calm day: the retry budget of the SRE
  * book ("Handling Overload", https://sre.google/sre-book/handling-overload/: a client-wide 10 %) over a sliding window, as Finagle's
  * `RetryBudget` keeps it (https://twitter.github.io/finagle/guide/Clients.html#retries: 10 s). Finagle grants ten retries a second on top, for
- * clients with few calls; here there is nothing on top, so retries <= share x calls in every window and in any sum of them.
+ * clients with few calls; here there is nothing on top, so retries <= share x calls in every window that ends with a retry, and in
+ * the sum of them.
  */
 export type RetryBudget = {
   /** A call is made for the first time. */

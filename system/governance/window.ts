@@ -10,21 +10,18 @@ export type RollingWindow<Bucket> = {
 };
 
 /**
- * With `hidesCurrent` a bucket is shown once it is complete: for rates, which a bucket that has just begun would understate.
  * `clear` makes a used bucket as good as new.
  */
 export function createWindow<Bucket>({
   size,
   intervalNs,
   startNs,
-  hidesCurrent = false,
   create,
   clear,
 }: {
   size: number;
   intervalNs: number;
   startNs: number;
-  hidesCurrent?: boolean;
   create: () => Bucket;
   clear: (bucket: Bucket) => void;
 }): RollingWindow<Bucket> {
@@ -57,8 +54,7 @@ export function createWindow<Bucket>({
 
     visit(nowNs, visitor) {
       const span = spanAt(nowNs);
-      const count = span === 0 && hidesCurrent ? size - 1 : size - span;
-      for (let step = 1; step <= count; step += 1) visitor(at(offset + span + step));
+      for (let step = 1; step <= size - span; step += 1) visitor(at(offset + span + step));
     },
   };
 }

@@ -97,7 +97,7 @@ export function clientLayers(
   { edge, path, budget }: { edge: string; path: string; budget?: RetryBudget | undefined },
 ): Interceptor[] {
   const { tuning } = runtime.config;
-  const budgetMs = tuning.deadlines.enabled ? limitOf(tuning.deadlines.edges[edge] ?? tuning.deadlines.clientMs) : Number.POSITIVE_INFINITY;
+  const budgetMs = tuning.deadlines.enabled ? limitOf(tuning.deadlines.edges[edge] ?? 0) : Number.POSITIVE_INFINITY;
   const retries = budget === undefined ? [] : [clientRetry(runtime, { edge, budget, budgetMs })];
   return [
     ...retries,
@@ -171,7 +171,7 @@ function httpTrace(runtime: Runtime, name: string): Interceptor<HttpCall> {
   return trace<HttpCall>(runtime, {
     name,
     kind: SpanKind.SERVER,
-    attributes: { [attributes.httpMethod]: method, [attributes.httpRoute]: path },
+    attributes: { [attributes.httpMethod]: method, [attributes.httpRoute]: path, [attributes.urlScheme]: 'http' },
     conclude: concludeHttp,
   });
 }

@@ -62,9 +62,10 @@ function transport({ clock, discovery }: Runtime, channel: Channel, { path, defi
       const wire = stackless(() =>
         channel.makeUnaryRequest(path, requestSerialize, responseDeserialize, call.request, metadata, { deadline }, (error, answer) => {
           hangUp?.removeEventListener('abort', cancel);
-          if (call.span !== undefined) nameReplica(call.span, wire.getPeer(), discovery);
           if (error === null) resolve(answer);
           else reject(stackless(() => fromStatus(error)));
+          // Whoever awaits the call goes on later, so the span is still open.
+          if (call.span !== undefined) nameReplica(call.span, wire.getPeer(), discovery);
         }),
       );
       hangUp?.addEventListener('abort', cancel);

@@ -58,16 +58,17 @@ export function registerEtcdResolver({
     readonly #service: string;
     readonly #listener: experimental.ResolverListener;
     #watch: { stop(): void } | undefined;
-    #endpoints: experimental.Endpoint[] | undefined;
 
     constructor({ path }: experimental.GrpcUri, listener: experimental.ResolverListener) {
       this.#service = path;
       this.#listener = listener;
     }
 
-    /** The watch tells of changes by itself; asked again, this repeats what is known, and never before it has returned. */
+    /**
+     * The watch tells of changes by itself. gRPC asks again whenever it failed to connect; to repeat what it knows would be an update of the
+     * list, at which a balancer forgets all it has found out.
+     */
     updateResolution() {
-      if (this.#watch !== undefined) process.nextTick(() => this.#tell());
       // It outlives the call that happens to dial first, so it has no part in that call's trace and time.
       this.#watch ??= context.with(ROOT_CONTEXT, () =>
         watchReplicas({
@@ -82,26 +83,22 @@ export function registerEtcdResolver({
     destroy() {
       this.#watch?.stop();
       this.#watch = undefined;
-      this.#endpoints = undefined;
     }
 
     #update(replicas: Replicas) {
-      const peers = [...replicas].flatMap(([replica, address]): Peer[] => {
+      const found = [...replicas].flatMap(([replica, address]): Peer[] => {
         const instance = `${this.#service}.${replica}`;
         if (isAddress(address)) return [{ service: this.#service, instance, address, dialled: addresses[address] ?? address }];
         onEvent({ kind: 'malformed', service: this.#service, instance, value: address });
         return [];
       });
+      // Several keys with one address are one replica, known by the first of its names (governance.md 8.2).
+      const peers = found.filter(({ dialled }, index) => found.findIndex((peer) => peer.dialled === dialled) === index);
       // In random order, because of two equal replicas p2c prefers the first: not every caller shall prefer the same one.
-      this.#endpoints = shuffled(peers, random).slice(0, mostEndpoints).map(endpointOf);
+      const endpoints = shuffled(peers, random).slice(0, mostEndpoints).map(endpointOf);
       for (const peer of peers) directory.add(peer);
       onEvent({ kind: 'endpoints', service: this.#service, peers });
-      this.#tell();
-    }
-
-    #tell() {
-      if (this.#endpoints === undefined) return;
-      this.#listener(experimental.statusOrFromValue(this.#endpoints), {}, serviceConfig, `etcd key ${namespace}/${this.#service}/`);
+      this.#listener(experimental.statusOrFromValue(endpoints), {}, serviceConfig, `etcd key ${namespace}/${this.#service}/`);
     }
   }
 

@@ -17,13 +17,13 @@ import { toStatus } from './status.ts';
 
 export type { Handlers } from './methods.ts';
 
-/** A little more than a gateway waits for an answer; from the signal on, the process has 5.5 s in all. */
-const drainMs = 3_000;
+/** Of the time until the process has to end, what is left to everything that stops after the server. */
+const restMs = 1_000;
 
 /**
  * Answers the contract of `service` at `config.listen`, with health and reflection beside it, and then makes the address known.
  * When the process is told to end, the address is withdrawn at once; later, when
- * callers know, calls in progress get 3 s to finish. Rejects when the address is taken.
+ * callers know, calls in progress get the time to finish that `stop` leaves them. Rejects when the address is taken.
  */
 export async function serve<S extends RpcService>(runtime: Runtime, service: S, handlers: Handlers<S>): Promise<void> {
   const { config, log } = runtime;
@@ -54,7 +54,8 @@ export async function serve<S extends RpcService>(runtime: Runtime, service: S, 
   await bind(server, config.listen);
   runtime.onStop('gRPC server', () => {
     for (const name of healthNames) health.setStatus(name, 'NOT_SERVING');
-    return drain(server);
+    const { wrapUpMs, waitMs } = config.tuning.stop;
+    return drain(server, Math.max(0, waitMs - wrapUpMs - restMs));
   });
   const registration = await runtime.discovery.publish(config.listen);
   runtime.onLeave('registration', registration.withdraw);
@@ -112,12 +113,12 @@ function bind(server: Server, listen: string): Promise<void> {
   });
 }
 
-function drain(server: Server): Promise<void> {
+function drain(server: Server, patienceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
       server.forceShutdown();
       resolve();
-    }, drainMs);
+    }, patienceMs);
     server.tryShutdown(() => {
       clearTimeout(timer);
       resolve();

@@ -3,6 +3,7 @@ import {
   ATTR_DB_OPERATION_NAME,
   ATTR_DB_QUERY_TEXT,
   ATTR_DB_SYSTEM_NAME,
+  ATTR_ERROR_TYPE,
   ATTR_HTTP_REQUEST_METHOD,
   ATTR_HTTP_RESPONSE_STATUS_CODE,
   ATTR_HTTP_ROUTE,
@@ -14,6 +15,8 @@ import {
   ATTR_SERVER_ADDRESS,
   ATTR_SERVICE_INSTANCE_ID,
   ATTR_SERVICE_NAME,
+  ATTR_URL_PATH,
+  ATTR_URL_SCHEME,
 } from '@opentelemetry/semantic-conventions';
 
 /**
@@ -70,6 +73,10 @@ export const attributes = {
   httpMethod: ATTR_HTTP_REQUEST_METHOD,
   httpRoute: ATTR_HTTP_ROUTE,
   httpStatus: ATTR_HTTP_RESPONSE_STATUS_CODE,
+  urlPath: ATTR_URL_PATH,
+  urlScheme: ATTR_URL_SCHEME,
+  /** The status in words or figures, on spans of failed calls. */
+  errorType: ATTR_ERROR_TYPE,
   rpcSystem: ATTR_RPC_SYSTEM_NAME,
   /** In full: `orders.Orders/Create`. */
   rpcMethod: ATTR_RPC_METHOD,

@@ -3,6 +3,7 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { pino } from 'pino';
+import { isAddress } from '../../core/address.ts';
 import { seededRandom } from '../../core/random.ts';
 import { type RunClock, runClock } from '../../core/time.ts';
 import type { ServiceConfig } from '../../system/config.ts';
@@ -99,10 +100,11 @@ export function testRuntime(
     cpuMilli,
     discovery: {
       targetOf: (callee) => replicas[callee] ?? '127.0.0.1:1',
-      instanceAt: (dialled) =>
-        Object.entries(replicas)
-          .find(([, address]) => address === dialled)?.[0]
-          .concat('.1'),
+      instanceAt(dialled) {
+        // A call that reached nobody names its target instead.
+        const [service] = Object.entries(replicas).find(([, address]) => isAddress(address) && address === dialled) ?? [];
+        return service?.concat('.1');
+      },
       publish: async () => ({ withdraw: async () => undefined }),
     },
     checks,

@@ -44,7 +44,9 @@ function whileAwaited<T>(answer: Promise<T>, { call, waitMs, hangUp }: Waiting):
       reject(hangUp?.reason);
     };
     // Whole milliseconds, so that the timers of many calls share one list.
-    const timer = Number.isFinite(waitMs) ? setTimeout(() => reject(outOfTime(call)), Math.ceil(waitMs)) : undefined;
+    const timer = Number.isFinite(waitMs)
+      ? setTimeout(() => reject(outOfTime(call)), Math.min(Math.ceil(waitMs), longestTimerMs))
+      : undefined;
     hangUp?.addEventListener('abort', onHangUp);
     const end = () => {
       clearTimeout(timer);
@@ -62,3 +64,6 @@ function whileAwaited<T>(answer: Promise<T>, { call, waitMs, hangUp }: Waiting):
     );
   });
 }
+
+/** A timer for longer would fire at once. */
+const longestTimerMs = 2 ** 31 - 1;

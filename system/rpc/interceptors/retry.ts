@@ -21,7 +21,7 @@ export function retry(
     isWorthIt,
     delayMs,
     onEvent,
-    pause = sleep,
+    pause = (ms, signal) => sleep(ms, undefined, { signal }),
   }: {
     attempts: number;
     budgetMs: number;
@@ -29,7 +29,7 @@ export function retry(
     isWorthIt: (thrown: unknown) => boolean;
     delayMs: (retry: number) => number;
     onEvent: (event: RetryEvent) => void;
-    pause?: (ms: number) => Promise<unknown>;
+    pause?: (ms: number, signal: AbortSignal | undefined) => Promise<unknown>;
   },
 ): Interceptor {
   return async function retry({ request, context: parent }, next) {
@@ -49,7 +49,8 @@ export function retry(
           throw error;
         }
         onEvent('retried');
-        await pause(waitMs);
+        // A caller who goes away meanwhile gets what failed.
+        await pause(waitMs, hangUpOf(context)).catch(() => Promise.reject(error));
       }
     }
   };

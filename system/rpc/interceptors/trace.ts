@@ -35,16 +35,23 @@ export function trace<C extends Call>(
 /** A client's span failed when the call did; a server's when the fault was the server's own. */
 export function concludeRpc(hasFailed: (thrown: unknown) => boolean): Conclude<Call> {
   return function concludeRpc(span, _call, thrown) {
-    span.setAttribute(names.rpcStatus, thrown === undefined ? 'OK' : (status[grpcStatusOf(thrown)] ?? 'UNKNOWN'));
+    const code = thrown === undefined ? 'OK' : (status[grpcStatusOf(thrown)] ?? 'UNKNOWN');
+    span.setAttribute(names.rpcStatus, code);
     if (thrown === undefined) return;
     if (thrown instanceof MallError) span.setAttribute(names.code, thrown.code);
-    if (hasFailed(thrown)) span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(thrown) });
+    if (!hasFailed(thrown)) return;
+    span.setAttribute(names.errorType, code);
+    span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(thrown) });
   };
 }
 
-export function concludeHttp(span: Span, { reply }: Call & { reply: { statusCode: number } }, thrown?: unknown): void {
+export function concludeHttp(span: Span, { request, reply }: Call & { reply: { statusCode: number } }, thrown?: unknown): void {
+  const { url = '' } = request as { url?: string };
+  span.setAttribute(names.urlPath, url.split('?', 1)[0] ?? '');
   const status = thrown === undefined ? reply.statusCode : httpStatusOf(thrown);
   span.setAttribute(names.httpStatus, status);
   if (thrown instanceof MallError) span.setAttribute(names.code, thrown.code);
-  if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(thrown) });
+  if (status < 500) return;
+  span.setAttribute(names.errorType, String(status));
+  span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(thrown) });
 }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import {
   type ClientUnaryCall,
   credentials,
@@ -10,6 +12,7 @@ import {
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import type { Etcd3 } from 'etcd3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { splitAddress } from '../../../core/address.ts';
 import { seededRandom } from '../../../core/random.ts';
 import { waitUntil } from '../../../core/time.ts';
 import { MallError } from '../../../system/errors.ts';
@@ -17,7 +20,7 @@ import { monotonicNs } from '../../../system/governance/clock.ts';
 import { type BalanceReport, type Choice, registerP2c } from '../../../system/rpc/balancer.ts';
 import { deadlineOf, withDeadline } from '../../../system/rpc/context.ts';
 import { connectEtcd } from '../../../system/rpc/etcd.ts';
-import { publish, type Registration } from '../../../system/rpc/registration.ts';
+import { publish, type RegistrationEvent } from '../../../system/rpc/registration.ts';
 import { type Balancing, type ResolverEvent, registerEtcdResolver } from '../../../system/rpc/resolver.ts';
 import { type Judges, toStatus } from '../../../system/rpc/status.ts';
 import { startTestEtcd, type TestEtcd } from '../../support/etcd.ts';
@@ -119,6 +122,70 @@ test.each([
   expect([first?.success, (first?.load ?? 0) > 1]).toEqual(keepsState ? [0, true] : [1_000, false]);
 });
 
+test('a replica that cannot be reached makes nothing be forgotten of the others', async () => {
+  await using shop = await openShop({ namespace: 'unreachable' });
+  const dying = await shop.addReplica({ delayMs: 2 });
+  await shop.addReplica({ delayMs: 2, answer: toStatus(new MallError('database')) });
+  await shop.reaches(2);
+  dying.kill();
+  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected the dead replica to be noticed' }, () => shop.loads().length === 1);
+  await shop.callOnce().catch(() => undefined);
+  const door = await slammedDoor(dying.address);
+  await waitUntil({ timeoutMs: 10_000, describe: () => `Expected 3 knocks, got ${door.knocks()}` }, () => door.knocks() > 2);
+  await door.close();
+  expect(shop.loads()).toMatchObject([{ instance: 'inventory.2', success: 0 }]);
+});
+
+test('replicas that register one address are one, until the last of them leaves', async () => {
+  await using shop = await openShop({ namespace: 'shared' });
+  const { registration } = await shop.addReplica({ delayMs: 0 });
+  await shop.reaches(1);
+  const other = await publish({ etcd, namespace: 'shared', service: 'inventory', replica: 7, address: addressOf(1) });
+  const known = () => shop.events.flatMap(({ event }) => (event.kind === 'endpoints' ? [event.peers.map(({ address }) => address)] : []));
+  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected word of the second key' }, () => known().length === 2);
+  await registration.withdraw();
+  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected word that the first key is gone' }, () => known().length === 3);
+  await shop.call({ count: 20 });
+  await other.withdraw();
+  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected the address to be gone' }, () => shop.loads().length === 0);
+  expect(known()).toEqual([[addressOf(1)], [addressOf(1)], [addressOf(1)], []]);
+});
+
+test('of more than 32 replicas a caller knows 32, and others after every change', async () => {
+  await using shop = await openShop({ namespace: 'many' });
+  for (let replica = 1; replica <= 40; replica += 1) await shop.addReplica({ delayMs: 0 });
+  await shop.reaches(32);
+  const before = shop.loads().map(({ instance }) => instance);
+  await shop.addReplica({ delayMs: 0 });
+  const areOthers = () => shop.loads().length === 32 && shop.loads().some(({ instance }) => !before.includes(instance));
+  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected another choice of 32 replicas' }, areOthers);
+  await shop.call({ count: 20 });
+});
+
+test.each([
+  { failuresRaiseLoad: false, least: 0.2, most: 1 },
+  { failuresRaiseLoad: true, least: 0, most: 0.1 },
+])('of three, one that fails at once gets $least to $most of the calls (failuresRaiseLoad $failuresRaiseLoad)', async (expected) => {
+  const { failuresRaiseLoad, least, most } = expected;
+  await using shop = await openShop({ namespace: `fails_${failuresRaiseLoad}`, failuresRaiseLoad });
+  for (const delayMs of [5, 5]) await shop.addReplica({ delayMs });
+  await shop.addReplica({ delayMs: 0, answer: toStatus(new MallError('database')) });
+  await shop.reaches(3);
+  const load = shop.callUntilStopped();
+  await waitUntil({ timeoutMs: 20_000, describe: () => 'Expected 600 calls' }, () => shop.picked() > 600);
+  await load.stop();
+  expect(shop.shareOf(3)).toBeGreaterThanOrEqual(least);
+  expect(shop.shareOf(3)).toBeLessThanOrEqual(most);
+});
+
+test('a caller that was idle for so long that it forgot all replicas finds them again', async () => {
+  await using shop = await openShop({ namespace: 'idle', idleMs: 1_000 });
+  await shop.addReplica({ delayMs: 0 });
+  await shop.callOnce();
+  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected the caller to give up its connections' }, () => shop.loads().length === 0);
+  await shop.callOnce();
+});
+
 test('the first answer is told with the load of every replica, and the next ones within the minute are not', async () => {
   await using shop = await openShop({ namespace: 'reports' });
   await shop.addReplica({ delayMs: 0 });
@@ -173,6 +240,33 @@ test('while etcd is away the known replicas are called, also when one of them di
   await server.start();
 });
 
+test('an etcd that is away for longer than a lease costs no call, and replicas register again', async () => {
+  await using shop = await openShop({ namespace: 'outage' });
+  const replicas = [await shop.addReplica({ delayMs: 1, ttlSeconds: 1 }), await shop.addReplica({ delayMs: 1, ttlSeconds: 1 })];
+  await shop.reaches(2);
+  const leaseOf = async (replica: number) => (await etcd.get(`outage/inventory/${replica}`).exec()).kvs[0]?.lease;
+  const before = [await leaseOf(1), await leaseOf(2)];
+  const load = shop.callUntilStopped();
+  await server.stop();
+  const histories = () => replicas.map(({ history }) => history.join(' '));
+  const becomes = (expected: string) =>
+    waitUntil({ timeoutMs: 30_000, describe: () => `Expected '${expected}' of both, got '${histories()}'` }, () =>
+      histories().every((history) => history === expected),
+    );
+  await becomes('registered lost');
+  await server.start();
+  await becomes('registered lost registered');
+  for (const lease of before) {
+    const isOver = async () => (await etcd.leaseClient.leaseTimeToLive({ ID: String(lease) })).TTL === '-1';
+    await waitUntil({ timeoutMs: 20_000, describe: () => 'Expected the lost leases to run out' }, isOver);
+  }
+  shop.picks.clear();
+  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected 100 further calls' }, () => shop.picked() > 100);
+  expect(await load.stop()).toEqual([]);
+  expect(shop.loads()).toHaveLength(2);
+  for (const [index, lease] of before.entries()) expect(await leaseOf(index + 1)).not.toBe(lease);
+});
+
 test('calls cut off by a dying replica do not weigh on it when it is back', async () => {
   await using shop = await openShop({ namespace: 'cut', policy: 'p2c_ewma' });
   const dying = await shop.addReplica({ delayMs: 5 });
@@ -207,13 +301,18 @@ async function openShop({
   namespace,
   policy = 'p2c_ewma',
   keepsState = false,
+  failuresRaiseLoad = false,
   judges = 'cause',
+  idleMs = 60_000,
   client: reader = etcd,
 }: {
   namespace: string;
   policy?: Balancing['policy'];
   keepsState?: boolean;
+  failuresRaiseLoad?: boolean;
   judges?: Judges;
+  /** After so long without a call everything is given up. */
+  idleMs?: number;
   client?: Etcd3;
 }) {
   const shopUndo = new AsyncDisposableStack();
@@ -226,7 +325,7 @@ async function openShop({
     etcd: reader,
     namespace,
     addresses,
-    balancing: { policy, keepsState, failuresRaiseLoad: false },
+    balancing: { policy, keepsState, failuresRaiseLoad },
     random: seededRandom(1),
     onEvent: (event) => events.push({ event, deadlineMs: deadlineOf() }),
   });
@@ -244,6 +343,7 @@ async function openShop({
   const client = new Echo('etcd:///inventory', credentials.createInsecure(), {
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 100,
+    'grpc.client_idle_timeout_ms': idleMs,
   });
   shopUndo.defer(() => client.close());
   let replicas = 0;
@@ -316,19 +416,33 @@ async function openShop({
         return balancing.loads().length === count;
       }),
 
-    async addReplica({ delayMs, answer }: { delayMs: number; answer?: StatusObject }) {
+    async addReplica({ delayMs, answer, ttlSeconds = 10 }: { delayMs: number; answer?: StatusObject; ttlSeconds?: number }) {
       replicas += 1;
       const backend = await startBackend(delayMs, answer);
       shopUndo.defer(() => backend.kill());
       const address = addressOf(replicas);
       addresses[address] = backend.address;
-      const registration: Registration = await publish({ etcd, namespace, service: 'inventory', replica: replicas, address });
+      const history: string[] = [];
+      const onEvent = ({ kind }: RegistrationEvent) => void history.push(kind);
+      const registration = await publish({ etcd, namespace, service: 'inventory', replica: replicas, address, ttlSeconds, onEvent });
       shopUndo.defer(() => registration.withdraw());
-      return { ...backend, registration };
+      return { ...backend, registration, history };
     },
 
     [Symbol.asyncDispose]: () => shopUndo.disposeAsync(),
   };
+}
+
+/** Hangs up on whoever connects, where a replica used to answer. */
+async function slammedDoor(address: string) {
+  let knocks = 0;
+  const door = createServer((socket) => {
+    knocks += 1;
+    socket.destroy();
+  });
+  door.listen(splitAddress(address));
+  await once(door, 'listening');
+  return { knocks: () => knocks, close: () => new Promise((resolve) => door.close(resolve)) };
 }
 
 const identity = (bytes: Buffer) => bytes;

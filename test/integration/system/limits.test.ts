@@ -361,9 +361,10 @@ test('a gateway does not start with a limit on a route that it does not have', a
   const rates = { 'GET /api/v1/product': { ratePerSecond: 1, burst: 2 } };
   // It ends before it would listen.
   const nowhere = { listen: '127.0.0.1:1', admin: '127.0.0.1:1' };
-  const { config } = testRuntime('gateway', { tuning: { limits: { rates } }, config: { ...nowhere, redis: server.address } });
+  const { config } = testRuntime('gateway', { config: { ...nowhere, redis: server.address } });
+  const { tuning } = config;
   const child = spawn(process.execPath, [join(import.meta.dirname, '../../../system/gateway/main.ts')], {
-    env: { ...process.env, MALL_CONFIG: JSON.stringify(config) },
+    env: { ...process.env, MALL_CONFIG: JSON.stringify({ ...config, tuning: { ...tuning, limits: { ...tuning.limits, rates } } }) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -6,6 +6,8 @@ test.each<[string, TuningChanges]>([
   ['mall.breaker.judges=cause', { mall: { breaker: { judges: 'cause' } } }],
   ['gateway.shedding.cpuThresholdMilli=950', { gateway: { shedding: { cpuThresholdMilli: 950 } } }],
   ['orders.breaker.enabled=false', { orders: { breaker: { enabled: false } } }],
+  ['mall.deadlines.methods./orders.Orders/Create=100', { mall: { deadlines: { methods: { '/orders.Orders/Create': 100 } } } }],
+  ['mall.deadlines.routes.GET /api/v1/orders/:id=100', { mall: { deadlines: { routes: { 'GET /api/v1/orders/:id': 100 } } } }],
   ['mall.shedding.priorityRoutes=["POST /api/v1/orders"]', { mall: { shedding: { priorityRoutes: ['POST /api/v1/orders'] } } }],
 ])('%s is a change, and the change is that text', (text, change) => {
   expect(changeFrom(text)).toEqual(change);
@@ -19,11 +21,11 @@ test('a value may be an object as JSON', () => {
 });
 
 test('a change may complete another one', () => {
-  const rate: TuningChanges = { mall: { limits: { rates: { 'GET /x': { ratePerSecond: 5, burst: 10 } } } } };
-  const more: TuningChanges = { gateway: { limits: { rates: { 'GET /x': { burst: 20 } } } } };
+  const rate: TuningChanges = { mall: { limits: { rates: { 'GET /api/v1/products': { ratePerSecond: 5, burst: 10 } } } } };
+  const more: TuningChanges = { gateway: { limits: { rates: { 'GET /api/v1/products': { burst: 20 } } } } };
   expect(() => checkChanges(rate, more)).not.toThrow();
   expect(() => checkChanges(more)).toThrow(
-    "Expected 'gateway.limits.rates.GET /x.ratePerSecond' to be a number from 0.001 to 1000000, got nothing",
+    "Expected 'gateway.limits.rates.GET /api/v1/products.ratePerSecond' to be a number from 0.001 to 1000000, got nothing",
   );
 });
 

@@ -13,7 +13,7 @@ test('the defaults are those of go-zero', () => {
   });
   expect(shedding).toMatchObject({ enabled: true, cpuThresholdMilli: 900, cpuMemory: 0.95, priorityRoutes: [] });
   expect(balancing).toEqual({ policy: 'p2c_ewma', keepsState: false, failuresRaiseLoad: false });
-  expect(deadlines).toMatchObject({ enabled: true, httpMs: 3_000, serverMs: 2_000, clientMs: 2_000, routes: {}, methods: {} });
+  expect(deadlines).toMatchObject({ enabled: true, httpMs: 3_000, serverMs: 2_000, routes: {}, methods: {} });
   expect(retries.attempts).toBe(1);
   expect(limits).toMatchObject({ enabled: true, connections: 10_000, bytes: 1_048_576, rates: {}, quotas: {} });
   expect(cache).toMatchObject({ enabled: true, expirySeconds: 7 * 86_400, missingSeconds: 60, withoutRedis: 'fails' });
@@ -55,22 +55,61 @@ test.each<[string, string, unknown]>([
     'mall',
     { balancing: { policy: 'luck' } },
   ],
+  ["Expected 'mall' to be an object, got 5", 'mall', 5 as unknown as object],
   [
-    "Expected 'mall.deadlines.edges' to be by edges such as \"orders->payment\", got 'user->payment'",
+    'Expected \'mall.breaker\' to be a breaker with a multiplier of at least its leastMultiplier, got {"enabled":true,"judges":"status","countsDrops":true,"windowMs":10000,"multiplier":1,"leastMultiplier":1.1,"toleratedCalls":5,"forcedPassMs":1000}',
+    'mall',
+    { breaker: { multiplier: 1 } },
+  ],
+  [
+    'Expected \'mall.stop\' to be a stop with a waitMs above its wrapUpMs, got {"wrapUpMs":1000,"waitMs":1000}',
+    'mall',
+    { stop: { waitMs: 1_000 } },
+  ],
+  [
+    'Expected \'mall.retries\' to be retries with a firstDelayMs of at most their longestDelayMs, got {"attempts":1,"firstDelayMs":5000,"longestDelayMs":1000,"budgetShare":0.1}',
+    'mall',
+    { retries: { firstDelayMs: 5_000 } },
+  ],
+  [
+    "Expected 'mall.deadlines.edges' to name one of gateway->user, gateway->product, gateway->orders, orders->user, orders->product, orders->inventory, orders->payment, got 'user->payment'",
     'mall',
     { deadlines: { edges: { 'user->payment': 5 } } },
   ],
   [
-    'Expected \'mall.limits.rates.POST /x\' to be a limit with a burst of at least half its rate per second (with less the bucket would expire at once), got {"ratePerSecond":10,"burst":4}',
+    'Expected \'mall.limits.rates.POST /api/v1/orders\' to be a limit with a burst of at least half its rate per second (with less the bucket would expire at once), got {"ratePerSecond":10,"burst":4}',
     'mall',
-    { limits: { rates: { 'POST /x': { ratePerSecond: 10, burst: 4 } } } },
+    { limits: { rates: { 'POST /api/v1/orders': { ratePerSecond: 10, burst: 4 } } } },
   ],
   [
-    "Expected 'mall.limits.quotas.GET /x.quota' to be a whole number from 1 to 1000000000, got nothing",
+    "Expected 'mall.limits.quotas.GET /api/v1/orders.quota' to be a whole number from 1 to 1000000000, got nothing",
     'mall',
-    { limits: { quotas: { 'GET /x': { seconds: 1 } } } },
+    { limits: { quotas: { 'GET /api/v1/orders': { seconds: 1 } } } },
   ],
   ["Expected a tuning of 'mall' or a service (gateway, user, product, inventory, orders, payment), got 'shop'", 'shop', {}],
 ])('%s', (sentence, place, change) => {
   expect(() => tuningOf('gateway', { [place]: change } as TuningChanges)).toThrow(new TypeError(sentence));
+});
+
+test.each([
+  ['deadlines.routes', { deadlines: { routes: { 'POST /api/v1/ordres': 5 } } }],
+  ['deadlines.methods', { deadlines: { methods: { '/orders.Orders/Craete': 5 } } }],
+  ['deadlines.edges', { deadlines: { edges: { 'orders->mysql': 5 } } }],
+  ['limits.quotas', { limits: { quotas: { 'GET /nowhere': { seconds: 1, quota: 1 } } } }],
+  ['shedding.priorityRoutes', { shedding: { priorityRoutes: ['GET /nowhere'] } }],
+])("a name in %s that is not the mall's is an error", (field, change) => {
+  expect(() => tuningOf('gateway', { mall: change } as TuningChanges)).toThrow(`Expected 'mall.${field}' to `);
+});
+
+test.each(['rates', 'quotas'] as const)('%s per user are for routes with a login', (kind) => {
+  const rule = { ratePerSecond: 5, burst: 10, seconds: 60, quota: 100, per: 'user' as const };
+  const { ratePerSecond, burst, seconds, quota, per } = rule;
+  const limit = kind === 'rates' ? { ratePerSecond, burst, per } : { seconds, quota, per };
+  const tune = (route: string) => tuningOf('gateway', { gateway: { limits: { [kind]: { [route]: limit } } } });
+  expect(tune('POST /api/v1/orders').limits[kind]).toEqual({
+    'POST /api/v1/orders': { ...limit, ...(kind === 'quotas' && { aligned: false }) },
+  });
+  expect(() => tune('GET /api/v1/products')).toThrow(
+    "Expected 'gateway.limits' to be limits 'per' user only on routes that ask for a login",
+  );
 });

@@ -2,12 +2,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createWindow } from '../../../../system/governance/window.ts';
 
-const windowOf4 = ({ hidesCurrent = false, startNs = 0 } = {}) => {
+const windowOf4 = ({ startNs = 0 } = {}) => {
   const window = createWindow({
     size: 4,
     intervalNs: 10,
     startNs,
-    hidesCurrent,
     create: () => ({ sum: 0 }),
     clear: (bucket) => {
       bucket.sum = 0;
@@ -46,13 +45,6 @@ test('looking changes nothing', () => {
   add(0, 1);
   at(1_000);
   expect(at(0)).toEqual([0, 0, 0, 1]);
-});
-
-test('hides the current bucket only while it is current', () => {
-  const { add, at } = windowOf4({ hidesCurrent: true });
-  add(0, 7);
-  expect(at(9)).toEqual([0, 0, 0]);
-  expect(at(10)).toEqual([0, 0, 7]);
 });
 
 test('aligns its buckets to its creation', () => {
