@@ -10,7 +10,7 @@ import { type TuningChange, tuningOf } from '../system/tuning.ts';
 import { type Bench, type Figure, median } from './figure.ts';
 
 /**
- * What governance costs a whole path, gateway → user → Redis: two malls stand side by side, one governed and one with every mechanism off, and
+ * What governance costs a whole path, gateway → user → Redis: two malls stand side by side, one governed and one with every mechanism off but the cache, and
  * the same closed crowd asks them by turns for an account that is cached. Once as the mall is run, with its traces, and once without them,
  * where the same governance is a larger part of less work.
  */

@@ -27,7 +27,7 @@ export function asTable(about: string, figures: readonly Figure[]): string {
   return [
     about,
     '',
-    `Node ${process.version}, ${cpus().length} × ${cpu?.model.trim() ?? 'CPU'}, Linux ${release()}; medians of the rounds of one run.`,
+    `Node ${process.version}, ${cpus().length} × ${cpu?.model.trim() ?? 'CPU'}, Linux ${release()}; times and rates are medians of the rounds of one run.`,
     '',
     ...aligned([['figure', 'median', 'middle half', 'goal'], ...rows]),
   ].join('\n');
