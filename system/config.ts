@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isAddress } from '../core/address.ts';
 import { messageOf } from '../core/errors.ts';
+import { isObject } from './fields.ts';
 import { isService, type Service } from './topology.ts';
 import { parseTuning, type Tuning } from './tuning.ts';
 
@@ -91,8 +92,4 @@ function isNamespace(value: unknown): boolean {
 
 function areAddresses(value: unknown): boolean {
   return isObject(value) && [...Object.keys(value), ...Object.values(value)].every(isAddress);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { anObject, block, byName, choice, complaint, flag, isObject, list, number, whole } from './fields.ts';
 import { edges, endsOf, gatewayRoutes, isService, methods, type Service, services, userRoutes } from './topology.ts';
 
 /**
@@ -203,16 +204,6 @@ function checkNames(changes: readonly unknown[]): void {
   }
 }
 
-/** zod says what is wrong in its own words only where our fields have none: for names that do not exist. */
-function complaint(issue: z.core.$ZodIssue, { place, value }: { place: string; value: unknown }): string {
-  const name = [place, ...issue.path].join('.');
-  const came = issue.path.reduce<unknown>((inner, key) => (isObject(inner) ? inner[String(key)] : undefined), value);
-  if (issue.code === 'unrecognized_keys') return `Expected '${name}' to have known fields only, got '${issue.keys.join("', '")}'`;
-  if (issue.code === 'invalid_key')
-    return `Expected '${[place, ...issue.path.slice(0, -1)].join('.')}' to name ${issue.issues[0]?.message}, got '${String(issue.path.at(-1))}'`;
-  return `Expected '${name}' to be ${issue.message}, got ${JSON.stringify(came) ?? 'nothing'}`;
-}
-
 function merged(base: unknown, change: unknown): unknown {
   if (!isObject(base) || !isObject(change)) return change === undefined ? base : change;
   const names = new Set([...Object.keys(base), ...Object.keys(change)]);
@@ -222,54 +213,10 @@ function merged(base: unknown, change: unknown): unknown {
 /** What every field is where nobody changes it. */
 const byDefault = fields.parse({});
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
-
 type PerRoute = Record<string, { per: string }>;
 function limitsOnlyKnownUsers({ rates, quotas }: { rates: PerRoute; quotas: PerRoute }): boolean {
   const limits = [...Object.entries(rates), ...Object.entries(quotas)];
   return limits.every(([route, { per }]) => per !== 'user' || (userRoutes as readonly string[]).includes(route));
-}
-
-function anObject(issue: { code?: string }) {
-  return issue.code === 'invalid_type' ? 'an object' : undefined;
-}
-
-function block<S extends z.ZodRawShape>(shape: S) {
-  return z.strictObject(shape, { error: anObject }).prefault({} as never);
-}
-
-function flag(value: boolean) {
-  return z.boolean({ error: 'true or false' }).default(value);
-}
-
-function choice<const T extends readonly [string, ...string[]]>(values: T, value: T[number]) {
-  return z.enum(values, { error: `one of ${values.join(', ')}` }).default(value as never);
-}
-
-function whole({ from, to, byDefault }: { from: number; to: number; byDefault?: number }) {
-  return figure(Number.isInteger, { what: 'a whole number', from, to, byDefault });
-}
-
-function number({ from, to, byDefault }: { from: number; to: number; byDefault?: number }) {
-  return figure(Number.isFinite, { what: 'a number', from, to, byDefault });
-}
-
-type Figure = { what: string; from: number; to: number; byDefault: number | undefined };
-function figure(isRight: (value: unknown) => boolean, { what, from, to, byDefault }: Figure) {
-  const inRange = (value: unknown) => isRight(value) && Number(value) >= from && Number(value) <= to;
-  const schema = z.custom<number>(inRange, { error: `${what} from ${from} to ${to}` });
-  // Without a default the field has to be given.
-  return byDefault === undefined ? schema : schema.default(byDefault);
-}
-
-function list(known: readonly string[], what: string) {
-  const isList = (value: unknown) => Array.isArray(value) && value.every((name) => known.includes(name));
-  return z.custom<readonly string[]>(isList, { error: `a list of ${what} (${known.join(', ')})` }).default([]);
-}
-
-function byName<V extends z.ZodType>(known: readonly string[], value: V, byDefault: Record<string, number> = {}) {
-  const name = z.string().refine((text) => known.includes(text), { error: `one of ${known.join(', ')}` });
-  return z.record(name, value, { error: anObject }).default(byDefault as never);
 }
 
 /** Edges that are calls of a service to another one. */
