@@ -95,9 +95,9 @@ export async function startRuntime(config: ServiceConfig): Promise<Runtime> {
   });
 
   const checks = new Map<string, () => Promise<void>>();
-  const isNotReady = (why: string) => void checks.set('process', () => Promise.reject(new Error(why)));
-  isNotReady('The process is starting');
-  stops.onLeave('readiness', async () => isNotReady('The process is stopping'));
+  const isNotReady = (name: string, why: string) => void checks.set(name, () => Promise.reject(new Error(why)));
+  isNotReady('start', 'The process is starting');
+  stops.onLeave('readiness', async () => isNotReady('stop', 'The process is stopping'));
   const runtime: Runtime = {
     config,
     instance,
@@ -112,7 +112,7 @@ export async function startRuntime(config: ServiceConfig): Promise<Runtime> {
     discovery: discoverByEtcd({ config, log, metrics, checks, onStop: stops.onStop }),
     checks,
     addCheck: (name, probe) => void checks.set(name, probe),
-    markStarted: () => void checks.delete('process'),
+    markStarted: () => void checks.delete('start'),
     onLeave: stops.onLeave,
     onStop: stops.onStop,
   };

@@ -154,6 +154,9 @@ test('replicas that register one address are one, until the last of them leaves'
 test('of more than 32 replicas a caller knows 32, and others after every change', async () => {
   await using shop = await openShop({ namespace: 'many' });
   for (let replica = 1; replica <= 40; replica += 1) await shop.addReplica({ delayMs: 0 });
+  const isComplete = () => shop.events.some(({ event }) => event.kind === 'endpoints' && event.peers.length === 40);
+  await shop.callOnce();
+  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected word of all 40 replicas' }, isComplete);
   await shop.reaches(32);
   const before = shop.loads().map(({ instance }) => instance);
   await shop.addReplica({ delayMs: 0 });
@@ -267,8 +270,8 @@ test('an etcd that is away for longer than a lease costs no call, and replicas r
   for (const [index, lease] of before.entries()) expect(await leaseOf(index + 1)).not.toBe(lease);
 });
 
-test('calls cut off by a dying replica do not weigh on it when it is back', async () => {
-  await using shop = await openShop({ namespace: 'cut', policy: 'p2c_ewma' });
+test.each([false, true])('calls cut off by a dying replica do not weigh on it when it is back (keepsState %s)', async (keepsState) => {
+  await using shop = await openShop({ namespace: `cut_${keepsState}`, keepsState });
   const dying = await shop.addReplica({ delayMs: 5 });
   await shop.addReplica({ delayMs: 5 });
   await shop.reaches(2);
@@ -284,8 +287,8 @@ test('calls cut off by a dying replica do not weigh on it when it is back', asyn
   expect(shop.loads().map(({ inflight }) => inflight)).toEqual([0, 0]);
 });
 
-test('calls given up between pick and start do not weigh on a replica', async () => {
-  await using shop = await openShop({ namespace: 'given_up', policy: 'p2c_ewma' });
+test.each([false, true])('calls given up between pick and start do not weigh on a replica (keepsState %s)', async (keepsState) => {
+  await using shop = await openShop({ namespace: `given_up_${keepsState}`, keepsState });
   await shop.addReplica({ delayMs: 0 });
   await shop.reaches(1);
   for (let turns = 0; turns < 12; turns += 1) await shop.giveUpAfter({ turns });

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Client as Channel, credentials } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
@@ -7,12 +8,13 @@ import type { Etcd3 } from 'etcd3';
 import { protoPath as healthProto } from 'grpc-health-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { claimPorts, type Ports } from '../../../compose/ports.ts';
+import { splitAddress } from '../../../core/address.ts';
 import { runClock, waitUntil } from '../../../core/time.ts';
 import { startOtlpReceiver } from '../../../harness/observe/otlp.ts';
 import type { Span } from '../../../harness/observe/otlp-decode.ts';
 import { rpcClient } from '../../../system/rpc/client.ts';
 import { connectEtcd } from '../../../system/rpc/etcd.ts';
-import type { Mechanism } from '../../../system/tuning.ts';
+import type { Mechanism, TuningChange } from '../../../system/tuning.ts';
 import { startTestEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { testRuntime } from '../../support/runtime.ts';
 
@@ -42,15 +44,53 @@ test('a process that is told to stop leaves etcd, hands over its spans and exits
   expect((await process.payment.charge({ orderId: 'o-1' })).status).toBe('PAID');
 
   process.child.kill('SIGTERM');
-  const isLeaving = async () => (await (await fetch(`http://${process.admin}/ready`)).text()).includes('The process is stopping');
   await waitUntil(
     { timeoutMs: 10_000, everyMs: 5, describe: () => 'Expected the process to say that it is not ready any more' },
-    isLeaving,
+    process.isLeaving,
   );
+  // Told once more, it goes on as it was.
+  process.child.kill('SIGTERM');
+  process.child.kill('SIGINT');
   expect(await process.exitCode).toBe(0);
   expect(await etcd.get('test/payment/1').string()).toBeNull();
   const own = spans.filter(({ instance }) => instance === 'payment.1');
   expect(own.map(({ name }) => name)).toEqual(['charge', 'payment.Payment/Charge']);
+});
+
+test('a process that is told to stop while it registers does not stay in etcd', async () => {
+  await using gate = await gateTo(server.address);
+  await using process = await startProcess({
+    untilReady: false,
+    registry: gate.address,
+    tuning: { stop: { wrapUpMs: 2_000, waitMs: 8_000 } },
+  });
+  await waitUntil({ timeoutMs: 20_000, describe: () => 'Expected the process to want to register' }, () => gate.isKnockedAt());
+  process.child.kill('SIGTERM');
+  // Once it has answered it has also seen the signal. Whether it is ready it could only tell with etcd.
+  await fetch(`http://${process.admin}/health`);
+  gate.open();
+  await waitUntil({ timeoutMs: 10_000, describe: () => 'Expected the process to register' }, () =>
+    process.output().includes('payment answers'),
+  );
+  expect(await process.isLeaving()).toBe(true);
+  expect(await process.exitCode).toBe(0);
+  expect(process.output()).toContain('The replica is withdrawn');
+  expect(await etcd.get('test/payment/1').string()).toBeNull();
+});
+
+test('a process ends when its time to stop is over, and names what it did not wait for', async () => {
+  const mute = createServer();
+  mute.listen(0, '127.0.0.1');
+  await once(mute, 'listening');
+  const collector = `127.0.0.1:${(mute.address() as AddressInfo).port}`;
+  await using process = await startProcess({ collector, tuning: { stop: { wrapUpMs: 0, waitMs: 500 } } });
+  await process.payment.charge({ orderId: 'o-1' });
+  process.child.kill('SIGTERM');
+  expect(await process.exitCode).toBe(0);
+  expect(process.lines().map((line): unknown => JSON.parse(line))).toContainEqual(
+    expect.objectContaining({ level: 'error', msg: "Stopping 'tracing' took too long: after 500 ms the process ends without it" }),
+  );
+  mute.close();
 });
 
 test('an operator is told about health, readiness and metrics', async () => {
@@ -122,14 +162,27 @@ async function startProcess({
   listen = '',
   untilReady = true,
   without = [],
+  tuning = {},
+  registry = server.address,
+  collector = otlp,
 }: {
   listen?: string;
   untilReady?: boolean;
   without?: Mechanism[];
+  tuning?: TuningChange;
+  /** Where it finds etcd. */
+  registry?: string;
+  /** Where it sends its spans. */
+  collector?: string;
 } = {}) {
   const address = listen || `127.0.0.1:${await ports.next()}`;
   const admin = `127.0.0.1:${await ports.next()}`;
-  const { config } = testRuntime('payment', { clock, config: { listen: address, admin, etcd: server.address, otlp }, without });
+  const { config } = testRuntime('payment', {
+    clock,
+    config: { listen: address, admin, etcd: registry, otlp: collector },
+    without,
+    tuning,
+  });
   const fixture = join(import.meta.dirname, '../../support/processes/answers-payments.ts');
   const child: ChildProcess = spawn(process.execPath, [fixture], {
     env: { ...process.env, MALL_CONFIG: JSON.stringify(config) },
@@ -158,11 +211,39 @@ async function startProcess({
     payment,
     hastyPayment,
     exitCode,
+    output: () => output,
     lines: () => output.trim().split('\n'),
+    isLeaving: async () => (await (await fetch(`http://${admin}/ready`)).text()).includes('The process is stopping'),
     async [Symbol.asyncDispose]() {
       await Promise.all([caller.stop(), hastyCaller.stop()]);
       child.kill('SIGKILL');
       await exitCode;
+    },
+  };
+}
+
+/** Keeps whoever connects waiting until it is opened. */
+async function gateTo(address: string) {
+  const opened = Promise.withResolvers<void>();
+  const sockets = new Set<Socket>();
+  let isKnockedAt = false;
+  const gate = createServer(async (outside) => {
+    isKnockedAt = true;
+    sockets.add(outside.on('error', () => undefined));
+    await opened.promise;
+    const inside = connect(splitAddress(address));
+    sockets.add(inside.on('error', () => undefined));
+    outside.pipe(inside).pipe(outside);
+  });
+  gate.listen(0, '127.0.0.1');
+  await once(gate, 'listening');
+  return {
+    address: `127.0.0.1:${(gate.address() as AddressInfo).port}`,
+    isKnockedAt: () => isKnockedAt,
+    open: () => opened.resolve(),
+    [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      return new Promise<void>((resolve) => gate.close(() => resolve()));
     },
   };
 }

@@ -60,6 +60,37 @@ test('the wait is over when its time is, also while wrapping up', async () => {
   expect(stopped.names).toEqual(['left']);
 });
 
+test('what is registered while the process ends leaves at once, and is stopped like all else', async () => {
+  const { onLeave, onStop, stopAll, stopped, lines } = recorded({ wrapUpMs: 1_000, waitMs: 5_500 });
+  onStop('etcd', stopped('etcd stopped'));
+  onLeave('readiness', stopped('not ready'));
+  const all = stopAll();
+  await vi.advanceTimersByTimeAsync(500);
+  onStop('server', async () => onStop('channel', () => new Promise(() => {})));
+  onLeave('registration', stopped('withdrawn'));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(stopped.names).toEqual(['not ready', 'withdrawn']);
+  await vi.advanceTimersByTimeAsync(5_000);
+  await all;
+  expect(lines).toMatchObject([{ msg: "Stopping 'channel' took too long: after 5500 ms the process ends without it", givenUp: ['etcd'] }]);
+});
+
+test('one that fails before it has begun keeps none from running', async () => {
+  const { onLeave, onStop, stopAll, stopped, lines } = recorded({ wrapUpMs: 0 });
+  const fail = () => {
+    throw new Error('at once');
+  };
+  onStop('mysql', stopped('mysql'));
+  onStop('server', fail);
+  onLeave('proxy', fail);
+  onLeave('readiness', stopped('not ready'));
+  const all = stopAll();
+  await vi.advanceTimersByTimeAsync(0);
+  await all;
+  expect(stopped.names).toEqual(['not ready', 'mysql']);
+  expect(lines).toMatchObject([{ msg: "Leaving 'proxy' failed" }, { msg: "Stopping 'server' failed" }]);
+});
+
 test('where nobody leaves nobody waits', async () => {
   const { onStop, stopAll, stopped } = recorded();
   onStop('mysql', stopped('mysql'));
