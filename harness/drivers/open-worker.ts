@@ -138,7 +138,7 @@ function openLoad({ gateways, seed, runTag, arrivals, maxInFlight, timeoutMs, re
           due = iterator.next();
         }
         if (due.done === true) resolve();
-        else setTimeout(admit, startMs + due.value - now());
+        else setTimeout(admit, Math.max(0, startMs + due.value - now()));
       })();
     });
   }

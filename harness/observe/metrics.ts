@@ -68,7 +68,7 @@ export function startScraper({
     while (!stop.aborted) {
       await scrapeNow();
       nextMs = Math.max(nextMs + everyMs, now());
-      await sleep(nextMs - now(), undefined, { signal: stop }).catch(() => undefined);
+      await sleep(Math.max(0, nextMs - now()), undefined, { signal: stop }).catch(() => undefined);
     }
   }
 
