@@ -21,8 +21,19 @@ export type Layer = {
   deaths: () => { name: string; how: string; atNs: bigint }[];
 };
 
-/** Undo ends all processes of the layer side by side, then removes its folders. The watchdog does the same should nobody be left to undo. */
-export function createLayer({ undo, watchdog }: { undo: AsyncDisposableStack; watchdog: Watchdog }): Layer {
+/**
+ * Undo ends all processes of the layer side by side, giving each `graceMs` to end by itself, then removes its folders. The watchdog does the same
+ * should nobody be left to undo.
+ */
+export function createLayer({
+  undo,
+  watchdog,
+  graceMs = 3_000,
+}: {
+  undo: AsyncDisposableStack;
+  watchdog: Watchdog;
+  graceMs?: number;
+}): Layer {
   const undone = new AbortController();
   const underWay = new Set<Promise<unknown>>();
   const running: RunningProcess[] = [];
@@ -32,7 +43,7 @@ export function createLayer({ undo, watchdog }: { undo: AsyncDisposableStack; wa
     await Promise.allSettled(underWay);
     await Promise.all(
       running.map(async (one) => {
-        await one.stop();
+        await one.stop(graceMs);
         watchdog.release(one.pid);
       }),
     );

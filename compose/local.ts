@@ -90,7 +90,9 @@ export async function planLocal({
     namespace,
     startServers: () => servers.start({ env, cacheFolder, logFolder, signal, undo, watchdog, progress, namespace }),
     async startMall({ addressOf, epochOffsetNs, tuning, stock, shoppers }) {
-      const layer = createLayer({ undo, watchdog });
+      // Every process ends itself when its time is up; SIGKILL is for one that does not.
+      const graceMs = 1_500 + Math.max(...services.map((service) => tuning(service).stop.waitMs));
+      const layer = createLayer({ undo, watchdog, graceMs });
       const jwtSecret = randomBytes(16).toString('hex');
       const configOf = (seat: Seat, dial: (callee: Backing) => string): ServiceConfig => ({
         service: seat.service,

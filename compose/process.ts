@@ -77,7 +77,7 @@ export async function startProcess({ name, command, args, env, logFile }: Proces
       if (exit === undefined) throw failed(`was not done after ${timeoutMs / 1_000} s`);
       if (exit.code !== 0) throw failed(describeExit(exit));
     },
-    async stop(graceMs = 7_000) {
+    async stop(graceMs = 3_000) {
       if (hasEnded(child)) return;
       isToldToStop = true;
       signalGroup(pid, 'SIGTERM');
