@@ -14,12 +14,13 @@ import { type Bench, type Figure, median } from './figure.ts';
 
 /**
  * What a decision costs. Every contestant has a loop of its own, so that none is compiled for the others' sake; they take turns for many
- * rounds of one run, so that a neighbour's burst meets all of them. Breakers wrap the same async call, and what it costs bare is taken off.
+ * rounds of one run, so that a neighbour's burst meets all of them. Breakers wrap the same async call; where a loop does more than is asked about,
+ * the same loop without it is taken off (`baselines`).
  */
 export const bench: Bench = {
   about: 'Nanoseconds per decision, and memory, beside the breakers that Node programs use today',
   async measure(say) {
-    const contestants = { ...breakers(), ...decisions() };
+    const contestants = { ...breakers(), ...turningDecisions(), ...decisions() };
     const rounds = new Map<string, number[]>(Object.keys(contestants).map((name) => [name, []]));
     for (let round = 0; round < warmUps + measuredRounds; round += 1) {
       if (round % 8 === 0) say(`round ${round + 1} of ${warmUps + measuredRounds}`);
@@ -46,6 +47,21 @@ const cockatielSampling = 'cockatiel SamplingBreaker, around it';
 const cockatielConsecutive = 'cockatiel ConsecutiveBreaker, around it';
 const opossum = 'opossum, around it';
 const opossumNoTimeout = 'opossum without its timeout, around it';
+const turns = 'turns of the event loop, per call of eight';
+const oncePerTurn = 'breaker, allow and mark, clock read once a turn of eight calls';
+const pairsOfTurns = 'two turns of the event loop';
+const turnEach = 'breaker, allow and mark, each in a turn of its own';
+
+/** What is taken off, round by round. */
+const baselines: Readonly<Record<string, string>> = {
+  [ours]: bare,
+  [cockatielSampling]: bare,
+  [cockatielConsecutive]: bare,
+  [opossum]: bare,
+  [opossumNoTimeout]: bare,
+  [oncePerTurn]: turns,
+  [turnEach]: pairsOfTurns,
+};
 
 type Batch = (calls: number) => Promise<void> | void;
 
@@ -99,10 +115,40 @@ function breakers(): Record<string, Batch> {
   };
 }
 
+/** With the clock of the mall's breakers: a process that has much to do, and one that has so little that such a clock is of no use. */
+function turningDecisions(): Record<string, Batch> {
+  const busy = healthyBreaker();
+  const idle = healthyBreaker();
+  return {
+    async [turns](calls) {
+      for (let call = 0; call < calls; call += 1) if (call % callsPerTurn === 0) await nextTurn();
+    },
+    async [oncePerTurn](calls) {
+      for (let call = 0; call < calls; call += 1) {
+        if (call % callsPerTurn === 0) await nextTurn();
+        if (busy.allow()) busy.success();
+      }
+    },
+    async [pairsOfTurns](calls) {
+      for (let call = 0; call < calls; call += 1) {
+        await nextTurn();
+        await nextTurn();
+      }
+    },
+    async [turnEach](calls) {
+      for (let call = 0; call < calls; call += 1) {
+        await nextTurn();
+        const isAllowed = idle.allow();
+        await nextTurn();
+        if (isAllowed) idle.success();
+      }
+    },
+  };
+}
+
 function decisions(): Record<string, Batch> {
   const random = seededRandom(1);
   const healthy = healthyBreaker(monotonicNs);
-  const turning = healthyBreaker();
   const failing = createBreaker({ clockNs: monotonicNs, random });
   const calm = createShedder({ clockNs: monotonicNs, cpu: () => 300 });
   const overloaded = createShedder({ clockNs: monotonicNs, cpu: () => 950 });
@@ -111,9 +157,6 @@ function decisions(): Record<string, Batch> {
   return {
     'breaker, allow and mark'(calls) {
       for (let call = 0; call < calls; call += 1) if (healthy.allow()) healthy.success();
-    },
-    'breaker, allow and mark, clock read once a turn'(calls) {
-      for (let call = 0; call < calls; call += 1) if (turning.allow()) turning.success();
     },
     'breaker that refuses, allow and mark'(calls) {
       for (let call = 0; call < calls; call += 1) if (failing.allow()) failing.failure();
@@ -153,7 +196,7 @@ function decisions(): Record<string, Batch> {
 
 /** Of the breaker with the clock that the mall gives it; read anew for every call, that alone is most of what a decision costs. */
 const goals: Record<string, number> = {
-  'breaker, allow and mark, clock read once a turn': 100,
+  [oncePerTurn]: 100,
   'breaker that refuses, allow and mark': 100,
   'shedder at rest, allow and settle': 150,
   'shedder in overload, allow and settle': 150,
@@ -162,21 +205,20 @@ const goals: Record<string, number> = {
 
 function timeFigures(rounds: ReadonlyMap<string, readonly number[]>): Figure[] {
   const of = (name: string) => rounds.get(name) ?? [];
-  const overBare = (name: string) => of(name).map((took, round) => took - (of(bare)[round] ?? 0));
+  const added = (name: string) => of(name).map((took, round) => took - (of(baselines[name] ?? '')[round] ?? 0));
   const peers = [cockatielSampling, cockatielConsecutive, opossum, opossumNoTimeout];
   const times = [...rounds.keys()].map((name): Figure => {
-    const isWrapped = name === ours || peers.includes(name);
     const goal = goals[name];
     return {
-      name: isWrapped ? `${name}: added` : name,
+      name: name in baselines ? `${name}: added` : name,
       unit: 'ns',
       ...(goal === undefined ? {} : { goal: { atMost: goal } }),
-      ...median(isWrapped ? overBare(name) : of(name)),
+      ...median(added(name)),
     };
   });
   const ratios = peers.map((peer): Figure => {
-    const own = overBare(ours);
-    const each = overBare(peer).map((added, round) => added / (own[round] ?? Number.NaN));
+    const own = added(ours);
+    const each = added(peer).map((tookMore, round) => tookMore / (own[round] ?? Number.NaN));
     return {
       name: `what ${peer.replace(', around it', '')} adds, to what ours adds`,
       unit: '×',
@@ -212,7 +254,7 @@ function heapFigures(): Figure[] {
 }
 
 function sizeOf(make: () => unknown): number {
-  const count = 2_000;
+  const count = 10_000;
   const kept: unknown[] = new Array(count).fill(make());
   const before = heapBytes();
   for (let index = 0; index < count; index += 1) kept[index] = make();

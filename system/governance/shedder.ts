@@ -88,8 +88,12 @@ export function createShedder({
 
   /** For a second after an overload that led to a drop the shedder stays on guard, lest it swing. */
   function isHot(nowNs: number): boolean {
-    if (!hasDroppedRecently) return false;
-    hasDroppedRecently = nowNs - lastOverloadNs < coolOffNs;
+    return hasDroppedRecently && nowNs - lastOverloadNs < coolOffNs;
+  }
+
+  function isOnGuard(nowNs: number): boolean {
+    // A request that finds the second over ends it for good; without one a new overload carries it on, as in go-zero.
+    hasDroppedRecently = isHot(nowNs);
     return hasDroppedRecently;
   }
 
@@ -102,7 +106,7 @@ export function createShedder({
     allow() {
       const nowNs = clockNs();
       const cpuMilli = cpu();
-      if ((isOverloaded(cpuMilli, nowNs) || isHot(nowNs)) && isTooMany(cpuMilli, nowNs)) {
+      if ((isOverloaded(cpuMilli, nowNs) || isOnGuard(nowNs)) && isTooMany(cpuMilli, nowNs)) {
         hasDroppedRecently = true;
         totals.drop += 1;
         onDrop();

@@ -49,6 +49,7 @@ export function walkingBreaker({
   random,
   windowMs,
   multiplier,
+  leastMultiplier,
   toleratedCalls,
   forcedPassMs,
   countsDrops,
@@ -57,6 +58,7 @@ export function walkingBreaker({
   random: () => number;
   windowMs: number;
   multiplier: number;
+  leastMultiplier: number;
   toleratedCalls: number;
   forcedPassMs: number;
   countsDrops: boolean;
@@ -76,7 +78,7 @@ export function walkingBreaker({
       if (success > 0) failingBuckets = 0;
       else if (failure > 0) failingBuckets += 1;
     }
-    const w = Math.max(multiplier - ((multiplier - 1.1) * failingBuckets) / 40, 1.1);
+    const w = Math.max(multiplier - ((multiplier - leastMultiplier) * failingBuckets) / 40, leastMultiplier);
     const counted = countsDrops ? total : total - drops;
     const raw = (counted - toleratedCalls - w * accepts) / (counted + 1);
     return { total, accepts, failingBuckets, workingBuckets, raw, p: raw <= 0 ? 0 : (raw * (40 - workingBuckets)) / 40 };
@@ -108,8 +110,49 @@ export function walkingBreaker({
   };
 }
 
-/** governance.md 2.3: what the complete buckets of the last 5 s say. */
-export function walkingCapacity(clockNs: () => number) {
+/** governance.md 2.3 to the letter. */
+export function walkingShedder({ clockNs, cpu, thresholdMilli }: { clockNs: () => number; cpu: () => number; thresholdMilli: number }) {
+  const capacity = walkingCapacity(clockNs);
+  let flying = 0;
+  let averageFlying = 0;
+  let overloadNs: number | undefined;
+  let droppedRecently = false;
+
+  function isHot(): boolean {
+    if (!droppedRecently || overloadNs === undefined) return false;
+    if (clockNs() - overloadNs < 1_000 * millisecondNs) return true;
+    droppedRecently = false;
+    return false;
+  }
+
+  function hasHighThroughput(): boolean {
+    const factor = Math.min(1, Math.max(0.1, (1_000 - cpu()) / (1_000 - thresholdMilli)));
+    const most = capacity.look().maxFlight * factor;
+    return averageFlying > most && flying > most;
+  }
+
+  return {
+    look: () => ({ ...capacity.look(), flying, averageFlying }),
+    allow(): boolean {
+      const isOverloaded = cpu() >= thresholdMilli;
+      if (isOverloaded) overloadNs = clockNs();
+      if ((isOverloaded || isHot()) && hasHighThroughput()) {
+        droppedRecently = true;
+        return false;
+      }
+      flying += 1;
+      return true;
+    },
+    settle(act: 'pass' | 'fail', startedNs: number) {
+      flying -= 1;
+      averageFlying = averageFlying * 0.9 + flying * 0.1;
+      if (act === 'pass') capacity.pass(startedNs);
+    },
+  };
+}
+
+/** What the complete buckets of the last 5 s say. */
+function walkingCapacity(clockNs: () => number) {
   const empty = () => ({ passes: 0, rtMs: 0 });
   const window = walkingWindow({ size: 50, intervalNs: 100 * millisecondNs, startNs: clockNs(), ignoreCurrent: true, empty });
   return {
