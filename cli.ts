@@ -18,6 +18,7 @@ const help = `npm run scenario                      lists the scenarios
 npm run scenario -- <scenario> …      runs one and writes runs/<scenario>-<time>/
 npm run plan -- <scenario>            checks one and prints its story; starts nothing
 npm run report -- <run folder>        writes report.html anew from a run's record.json
+node cli.ts toxiproxy                 runs the embedded Toxiproxy server alone; -help lists its flags
 
 Options of npm run scenario
   --without <mechanism>  switches ${mechanisms.join(', ')} off in the whole mall; may be repeated
@@ -52,13 +53,16 @@ async function main([command = 'help', ...rest]: string[]): Promise<number> {
       return planCommand(rest);
     case 'report':
       return reportCommand(rest);
+    case 'toxiproxy':
+      // Loaded when asked for: nothing else here needs it in this process.
+      return (await import('./chaos/embedded/command.ts')).toxiproxyCommand(rest);
     case 'help':
     case '--help':
     case '-h':
       console.log(help);
       return 0;
     default:
-      throw new UsageError(`There is no command '${command}'; there are run, plan and report`);
+      throw new UsageError(`There is no command '${command}'; there are run, plan, report and toxiproxy`);
   }
 }
 

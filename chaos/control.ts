@@ -4,8 +4,8 @@ import { isLoopback } from './loopback.ts';
 import type { ToxicRequest } from './toxics.ts';
 
 /**
- * The control API of a Toxiproxy server, embedded or real, as far as faults need it. Calls give up after 5 s; refusals are thrown as
- * `ControlError` with the server's reason, an unreachable server as `Error`.
+ * The control API of a Toxiproxy server, embedded or real, as far as faults need it. Refusals are thrown as `ControlError` with the
+ * server's reason; a server that is not reached or does not answer in time as `Error`.
  */
 export type Control = {
   /** Makes these proxies be there, and answers where each listens. */
@@ -28,10 +28,17 @@ class ControlError extends Error {
   }
 }
 
-const timeoutMs = 5_000;
-
-export function openControl({ controlUrl }: { controlUrl: string }): Control {
-  const { origin } = loopback(controlUrl);
+/** A server elsewhere than on this machine is a `UsageError` unless `allowRemote` says that it is meant. Calls give up after `timeoutMs`. */
+export function openControl({
+  controlUrl,
+  allowRemote = false,
+  timeoutMs = 5_000,
+}: {
+  controlUrl: string;
+  allowRemote?: boolean;
+  timeoutMs?: number;
+}): Control {
+  const { origin } = controlAddress(controlUrl, { allowRemote });
   const pool = new Pool(origin, { connections: 8 });
 
   return {
@@ -56,7 +63,9 @@ export function openControl({ controlUrl }: { controlUrl: string }): Control {
 
   async function call(method: 'POST' | 'DELETE', path: string, { body, accept }: { body?: unknown; accept?: number }): Promise<string> {
     const { status, text } = await send(method, path, body).catch((cause: unknown) => {
-      throw new Error(`Toxiproxy at ${origin} did not answer ${method} ${path}: ${messageOf(cause)}`, { cause });
+      const isLate = cause instanceof Error && cause.name === 'TimeoutError';
+      const reason = isLate ? ` within ${timeoutMs} ms` : `: ${messageOf(cause)}`;
+      throw new Error(`Toxiproxy at ${origin} did not answer ${method} ${path}${reason}`, { cause });
     });
     if (status >= 300 && status !== accept)
       throw new ControlError(status, `Toxiproxy at ${origin} refused ${method} ${path} with ${status}: ${reasonIn(text)}`);
@@ -75,12 +84,12 @@ export function openControl({ controlUrl }: { controlUrl: string }): Control {
   }
 }
 
-/** Faults are for one's own machine: a control address elsewhere is refused before anything is sent. */
-function loopback(controlUrl: string): URL {
+/** Faults are for one's own machine: a control address elsewhere is refused before anything is sent, unless it was asked for. */
+function controlAddress(controlUrl: string, { allowRemote }: { allowRemote: boolean }): URL {
   const url = URL.parse(controlUrl);
   if (url === null || url.protocol !== 'http:')
     throw new UsageError(`Expected Toxiproxy's address as http://127.0.0.1:8474, got '${controlUrl}'`);
-  if (!isLoopback(url.hostname))
+  if (!allowRemote && !isLoopback(url.hostname))
     throw new UsageError(`Toxiproxy must be on this machine (127.0.0.1, ::1 or localhost), got '${controlUrl}'`);
   return url;
 }

@@ -2,6 +2,7 @@ import { UsageError } from '../core/errors.ts';
 import type { Wire } from '../system/topology.ts';
 import { openControl } from './control.ts';
 import type { Fault } from './faults.ts';
+import { isLoopback } from './loopback.ts';
 import { toxicOf } from './toxics.ts';
 
 /** The mall's network: a proxy on every wire, faults on some of them. */
@@ -21,25 +22,30 @@ export type AppliedFault = { wires: string[]; undo(): Promise<void> };
 
 /**
  * Puts a proxy on each wire, named as the wire, on a free loopback port. The server behind `controlUrl` may be the embedded or a real
- * Toxiproxy; an address that is not on this machine is a `UsageError`. `signal` gives up the opening.
+ * Toxiproxy; one that is not on this machine is a `UsageError` unless `allowRemote` says that it is meant: then the proxies listen on all
+ * interfaces over there, and the upstreams must be reachable from there. `signal` gives up the opening.
  */
 export async function openNetwork({
   controlUrl,
+  allowRemote = false,
   wires,
   signal,
 }: {
   controlUrl: string;
+  allowRemote?: boolean;
   wires: readonly Wire[];
   signal: AbortSignal;
 }): Promise<Network> {
-  const control = openControl({ controlUrl });
+  const control = openControl({ controlUrl, allowRemote });
   const switches = new Map(wires.map(({ name }) => [name, createSwitch((enabled) => control.setEnabled(name, enabled))]));
   let applied = 0;
   let addresses: Map<string, string>;
 
   try {
     signal.throwIfAborted();
-    addresses = await control.populate(wires.map(({ name, upstream }) => ({ name, listen: '127.0.0.1:0', upstream })));
+    const listen = isLoopback(hostOf(controlUrl)) ? '127.0.0.1:0' : ':0';
+    const listens = await control.populate(wires.map(({ name, upstream }) => ({ name, listen, upstream })));
+    addresses = new Map([...listens].map(([name, address]) => [name, addressFrom(address, controlUrl)]));
     signal.throwIfAborted();
   } catch (error) {
     // What was made before the failure must not stay; if the server is gone, so are its proxies.
@@ -101,6 +107,13 @@ export async function openNetwork({
       throw error;
     }
   }
+}
+
+const hostOf = (controlUrl: string) => new URL(controlUrl).hostname;
+
+/** Where a proxy is reached from here: a server elsewhere only knows that it listens on all of its interfaces. */
+export function addressFrom(listen: string, controlUrl: string): string {
+  return listen.startsWith('127.') ? listen : `${hostOf(controlUrl)}${listen.slice(listen.lastIndexOf(':'))}`;
 }
 
 type Switch = {

@@ -2,29 +2,34 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { messageOf } from '../../core/errors.ts';
 import { parseProxies, parseProxy, parseToxic } from './body.ts';
+import type { Log } from './log.ts';
+import { type Metrics, metricsType } from './metrics.ts';
 import { addToxic, findToxic, type Proxies, toxicsOf, updateToxic } from './proxies.ts';
 import type { EmbeddedProxy } from './proxy.ts';
 import { Refusal, refusals } from './refusal.ts';
 import type { Toxic } from './toxic.ts';
+import { version } from './version.ts';
 
-/** Parses as a version that has everything clients look for, and says who answers. */
-const version = '2.12.0+embedded.1';
-
-/** The HTTP control API of Toxiproxy 2.12 over some proxies. */
-export function createApi(proxies: Proxies): RequestListener {
-  const routes = routesOf(proxies);
+/** The HTTP control API of Toxiproxy 2.12 over some proxies; without `metrics` there is no page of them. */
+export function createApi(proxies: Proxies, { metrics, log }: { metrics?: Metrics | undefined; log: Log }): RequestListener {
+  const routes = routesOf(proxies, metrics);
 
   return function api(request, response) {
     const path = pathOf(request);
     const match = path === undefined ? undefined : findRoute(routes, path);
     if (match === undefined) return sendText(response, 404, '404 page not found\n');
-    const handle = match.methods[request.method ?? ''];
+    const handle = match.methods[request.method ?? ''] ?? match.methods[anyMethod];
     if (handle === undefined) return send(response, 405, {});
-    response.setHeader('X-Toxiproxy-Request-Id', requestId());
+    const id = requestId();
+    response.setHeader('X-Toxiproxy-Request-Id', id);
+    if (log.has('debug')) response.once('finish', () => log.say('debug', 'Answered', { request_id: id, ...shownOf(request, response) }));
     if (isBrowser(request)) return sendText(response, 403, 'User agent not allowed\n');
     handle({ names: match.names, body: () => bodyOf(request) }).then(
       (answer) => sendAnswer(response, answer),
-      (error: unknown) => sendError(response, error),
+      (error: unknown) => {
+        log.say('warn', 'Refused', { request_id: id, ...shownOf(request), error: messageOf(error) });
+        sendError(response, error);
+      },
     );
   };
 }
@@ -32,9 +37,11 @@ export function createApi(proxies: Proxies): RequestListener {
 type Call = { names: string[]; body: () => Promise<string> };
 type Answer = { status: number; type?: string; text?: string };
 type Handle = (call: Call) => Promise<Answer>;
+/** Stands for every method that has no handler of its own. */
+const anyMethod = '*';
 type Route = { pattern: readonly string[]; methods: Readonly<Record<string, Handle>> };
 
-function routesOf(proxies: Proxies): Route[] {
+function routesOf(proxies: Proxies, metrics: Metrics | undefined): Route[] {
   const proxyOf = ({ names: [proxy = ''] }: Call) => proxies.find(proxy);
   const toxicOf = (call: Call) => findToxic(proxyOf(call), call.names[1] ?? '');
   const none: Answer = { status: 204 };
@@ -44,9 +51,17 @@ function routesOf(proxies: Proxies): Route[] {
     await proxies.update(proxy, parseProxy(await call.body()));
     return json(200, viewOf(proxy));
   };
+  const createToxic: Handle = async (call) => {
+    proxyOf(call);
+    const fields = parseToxic(await call.body());
+    // Looked for again: it may have been removed while the body came.
+    return json(200, toxicView(addToxic(proxyOf(call), fields)));
+  };
   const changeToxic: Handle = async (call) => {
+    toxicOf(call);
+    const fields = parseToxic(await call.body());
     const toxic = toxicOf(call);
-    updateToxic(proxyOf(call), toxic, parseToxic(await call.body()));
+    updateToxic(proxyOf(call), toxic, fields);
     return json(200, toxicView(toxic));
   };
 
@@ -74,10 +89,7 @@ function routesOf(proxies: Proxies): Route[] {
     }),
     route('/proxies/*/toxics', {
       GET: async (call) => json(200, toxicsOf(proxyOf(call)).map(toxicView)),
-      async POST(call) {
-        const proxy = proxyOf(call);
-        return json(200, toxicView(addToxic(proxy, parseToxic(await call.body()))));
-      },
+      POST: createToxic,
     }),
     route('/proxies/*/toxics/*', {
       GET: async (call) => json(200, toxicView(toxicOf(call))),
@@ -88,8 +100,12 @@ function routesOf(proxies: Proxies): Route[] {
         return none;
       },
     }),
+    ...(metrics === undefined ? [] : [metricsRoute(metrics)]),
   ];
 }
+
+const metricsRoute = (metrics: Metrics): Route =>
+  route('/metrics', { [anyMethod]: async () => ({ status: 200, type: metricsType, text: await metrics() }) });
 
 /** Errors of this call, and of no other, come as JSON with the proxies that were done before. */
 async function populate(proxies: Proxies, body: () => Promise<string>): Promise<Answer> {
@@ -153,6 +169,12 @@ const viewOf = (proxy: EmbeddedProxy) => ({
 });
 
 const toxicView = ({ attributes, name, type, stream, toxicity }: Toxic) => ({ attributes, name, type, stream, toxicity });
+
+const shownOf = ({ method, url }: IncomingMessage, response?: ServerResponse) => ({
+  method,
+  url,
+  ...(response === undefined ? {} : { status: response.statusCode }),
+});
 
 const base32 = '0123456789abcdefghijklmnopqrstuv';
 const requestId = () => Array.from(randomBytes(20), (byte) => base32[byte % 32]).join('');

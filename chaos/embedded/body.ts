@@ -8,7 +8,7 @@ export type ToxicFields = { name?: string; type?: string; stream?: string; toxic
 export const parseProxy = (body: string): ProxyFields => decode(firstValueOf(body), proxyShape);
 
 export function parseProxies(body: string): ProxyFields[] {
-  const value = firstValueOf(body);
+  const value = firstValueOf(body) ?? [];
   if (!Array.isArray(value)) throw refusals.badBody(`expected an array of proxies, got ${kindOf(value)}`);
   return value.map((entry: unknown) => decode(entry, proxyShape));
 }
@@ -40,7 +40,7 @@ function decode<const S extends Record<string, FieldKind>>(value: unknown, shape
     const name = names.get(given.toLowerCase());
     if (name === undefined || field === null) continue;
     const kind = shape[name] ?? 'anything';
-    if (!isOfKind[kind](field)) throw refusals.badBody(`expected '${name}' to be of type ${kind}, got ${JSON.stringify(field)}`);
+    if (!isOfKind[kind](field)) throw refusals.badBody(`expected '${name}' to be of type ${kind}, got ${shown(field)}`);
     fields[name] = field;
   }
   return fields as Decoded<S>;
@@ -49,10 +49,17 @@ function decode<const S extends Record<string, FieldKind>>(value: unknown, shape
 const isOfKind: Record<FieldKind, (value: unknown) => boolean> = {
   string: (value) => typeof value === 'string',
   boolean: (value) => typeof value === 'boolean',
-  number: (value) => typeof value === 'number',
-  integer: Number.isInteger,
+  // What the original keeps in 32 and 64 bits.
+  number: (value) => typeof value === 'number' && Number.isFinite(Math.fround(value)),
+  integer: (value) => Number.isInteger(value) && Math.abs(Number(value)) <= 2 ** 63,
   anything: () => true,
 };
+
+/** Scalars as they came, if they are short. */
+function shown(value: unknown): string {
+  const text = typeof value === 'object' ? kindOf(value) : JSON.stringify(value);
+  return text.length > 100 ? kindOf(value) : text;
+}
 
 const kindOf = (value: unknown) => (value === null ? 'null' : Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`);
 
@@ -65,16 +72,36 @@ function firstValueOf(text: string): unknown {
   }
 }
 
-/** Where the first value ends: at the bracket that closes the first one, or at the first gap where there is none. */
+/**
+ * Where the first value ends: at the bracket or the quote that closes it, or where a bare word ends. In one pass, since anybody's bytes come
+ * here: what is no JSON must not take longer than what is.
+ */
 function endOfFirstValue(text: string): number {
   let depth = 0;
-  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[{[\]}]|[^\s{[\]}",:]+/g)) {
-    if ('{['.includes(token)) depth += 1;
-    if ('}]'.includes(token)) depth -= 1;
-    if (depth <= 0) return index + token.length;
+  let isQuoted = false;
+  let isWord = false;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text[index] ?? '';
+    if (isQuoted) {
+      if (character === '\\') index += 1;
+      else if (character === '"') {
+        isQuoted = false;
+        if (depth === 0) return index + 1;
+      }
+      continue;
+    }
+    if (isWord && !isOfWord(character)) return index;
+    if (character === '"') isQuoted = true;
+    else if (character === '{' || character === '[') depth += 1;
+    else if (character === '}' || character === ']') {
+      depth -= 1;
+      if (depth <= 0) return index + 1;
+    } else if (depth === 0) isWord = isOfWord(character);
   }
   return text.length;
 }
+
+const isOfWord = (character: string) => /[^\s{[\]}",:]/.test(character);
 
 /** Toxicities are kept in 32 bits and shown with as few digits as tell them apart: 0.1, not 0.10000000149011612. */
 function shortestFloat32(value: number): number {

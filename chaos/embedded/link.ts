@@ -3,6 +3,7 @@ import type { Random } from '../../core/random.ts';
 import type { Clock } from '../../core/time.ts';
 import { type Giver, type Receiver, ToxicStage } from './stage.ts';
 import type { Chunk, Toxic } from './toxic.ts';
+import type { Flow } from './traffic.ts';
 
 /** One direction of one connection. Toxics come and go on it while bytes flow; none is lost, and order is kept. */
 export type Link = {
@@ -27,6 +28,7 @@ export function openLink({
   destination,
   toxics,
   close,
+  flow,
   clock,
   random,
 }: {
@@ -34,12 +36,13 @@ export function openLink({
   destination: Socket;
   toxics: readonly Toxic[];
   close: (socket: Socket) => void;
+  flow: Flow;
   clock: Clock;
   random: Random;
 }): Link {
   const stages: ToxicStage[] = [];
-  const writer = createWriter(destination, close);
-  const reader = createReader(source, { destination, writer, clock });
+  const writer = createWriter(destination, { close, flow });
+  const reader = createReader(source, { destination, writer, flow, clock });
   writer.before = reader;
 
   for (const toxic of toxics) append(toxic);
@@ -110,20 +113,34 @@ export function openLink({
 /** Reads are cut to this size, which is what one read of the original brings. */
 const longestChunkBytes = 32 * 1024;
 
+/** A source that has brought as much lets the others have their turn, and control calls too: libuv alone would read 2 MiB in a row. */
+const longestTurnBytes = 256 * 1024;
+
 type Reader = Giver & { hasEnded(): boolean };
 
-function createReader(source: Socket, { destination, writer, clock }: { destination: Socket; writer: Writer; clock: Clock }): Reader {
+function createReader(
+  source: Socket,
+  { destination, writer, flow, clock }: { destination: Socket; writer: Writer; flow: Flow; clock: Clock },
+): Reader {
   let isPaused = false;
   let hasEnded = false;
+  let turnBytes = 0;
   const reader: Reader = { after: writer, hasEnded: () => hasEnded, pump };
 
   source.on('data', function forward(bytes: Buffer) {
+    flow.receivedBytes += bytes.length;
     if (reader.after === writer && writer.isFree()) {
-      if (!destination.write(bytes)) pause();
-      return;
+      flow.sentBytes += bytes.length;
+      if (!destination.write(bytes)) return pause();
+    } else {
+      giveInChunks(bytes);
+      if (!hasRoom()) return pause();
     }
-    giveInChunks(bytes);
-    if (!hasRoom()) pause();
+    turnBytes += bytes.length;
+    if (turnBytes < longestTurnBytes) return;
+    turnBytes = 0;
+    pause();
+    setImmediate(pump);
   });
   source.on('end', end);
   source.on('close', end);
@@ -173,10 +190,14 @@ const nobody: Giver = {
   },
 };
 
+/** Chunks that the kernel takes at once are written without a look at anything else; after so many the others have their turn. */
+const longestRunChunks = 32;
+
 /** Writes one chunk at a time, so that chunks which a toxic spaced out are not merged again. */
-function createWriter(destination: Socket, close: (socket: Socket) => void): Writer {
+function createWriter(destination: Socket, { close, flow }: { close: (socket: Socket) => void; flow: Flow }): Writer {
   let inbox: Chunk[] = [];
   let isWriting = false;
+  let runChunks = 0;
   let hasEnded = false;
   let isGone = false;
 
@@ -206,12 +227,19 @@ function createWriter(destination: Socket, close: (socket: Socket) => void): Wri
     const chunk = inbox.shift();
     if (chunk !== undefined) {
       isWriting = true;
+      flow.sentBytes += chunk.bytes.length;
       destination.write(chunk.bytes, written);
     } else if (hasEnded) closeDestination();
     else writer.before.pump();
   }
 
   function written(): void {
+    runChunks += 1;
+    if (runChunks % longestRunChunks === 0) setImmediate(goOn);
+    else goOn();
+  }
+
+  function goOn(): void {
     isWriting = false;
     if (!isGone) writeNext();
   }

@@ -1,16 +1,13 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { messageOf, UsageError } from '../../core/errors.ts';
 import { requireNode } from '../../core/runtime.ts';
 import { isLoopback } from '../loopback.ts';
-import { createApi } from './api.ts';
-import { listenOn } from './listen.ts';
-import { createProxies } from './proxies.ts';
+import { createLog } from './log.ts';
+import { openServer } from './server.ts';
 
 /**
- * A Toxiproxy-compatible server as a process of its own: `node chaos/embedded/main.ts -host localhost -port 8474`.
+ * The server as a process that belongs to another: `node chaos/embedded/main.ts -host localhost -port 0`.
  * Prints one line of JSON, `{"controlUrl":"http://127.0.0.1:8474"}`, when it listens. It ends when its standard input does, so that it
  * never outlives whoever started it. Whoever reaches it may open ports and reach others through it, so it listens on loopback only.
  */
@@ -25,20 +22,25 @@ const { values } = parseArgs({
   },
 });
 
-const proxies = createProxies({ clock: () => performance.now(), seed: Number(values.seed) });
-const server = createServer({ requestTimeout: 15_000, headersTimeout: 15_000, keepAliveTimeout: 60_000 }, createApi(proxies));
-
 try {
-  if (!isLoopback(values.host)) throw new UsageError(`Expected -host to be localhost, 127.0.0.1 or [::1], got '${values.host}'`);
-  const address = await listenOn(server, `${values.host}:${values.port}`);
-  process.stdout.write(`${JSON.stringify({ controlUrl: `http://${address}` })}\n`);
+  const { host, port, seed } = values;
+  if (!isLoopback(host)) throw new UsageError(`Expected -host to be localhost, 127.0.0.1 or [::1], got '${host}'`);
+  const log = createLog({ level: 'error', write: (line) => process.stderr.write(line), now: () => new Date() });
+  const options = {
+    host: host.replace(/[[\]]/g, ''),
+    port: Number(port),
+    seed: Number(seed),
+    proxyMetrics: true,
+    runtimeMetrics: false,
+    log,
+  };
+  const server = await openServer(options);
+  process.stdout.write(`${JSON.stringify({ controlUrl: server.controlUrl })}\n`);
+  process.stdin.resume();
+  await Promise.race([once(process.stdin, 'close'), once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  await server.close();
+  process.exit(0);
 } catch (error) {
   process.stderr.write(`${messageOf(error)}\n`);
   process.exit(error instanceof UsageError ? 3 : 1);
 }
-
-process.stdin.resume();
-await Promise.race([once(process.stdin, 'close'), once(process, 'SIGTERM'), once(process, 'SIGINT')]);
-server.close();
-await proxies.close();
-process.exit(0);

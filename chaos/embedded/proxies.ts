@@ -6,10 +6,11 @@ import { createProxy, type EmbeddedProxy } from './proxy.ts';
 import { refusals } from './refusal.ts';
 import type { Toxic } from './toxic.ts';
 import { toxicKinds } from './toxics/table.ts';
+import type { Traffic } from './traffic.ts';
 
 /**
  * The proxies of a server by name, and what control calls do to them. Refusals are thrown; other errors come from the operating
- * system. Calls that open or close listeners run one after the other; none waits for a peer.
+ * system. Calls that open or close the listener of a proxy run one after the other; none waits for a peer.
  */
 export type Proxies = {
   all(): EmbeddedProxy[];
@@ -26,7 +27,7 @@ export type Proxies = {
 };
 
 /** `seed` makes the draws of toxicity and jitter reproducible, for each proxy and direction on its own. */
-export function createProxies({ clock, seed }: { clock: Clock; seed: number }): Proxies {
+export function createProxies({ clock, seed, traffic }: { clock: Clock; seed: number; traffic: Traffic }): Proxies {
   const byName = new Map<string, EmbeddedProxy>();
   const inTurn = createTurns();
 
@@ -41,45 +42,53 @@ export function createProxies({ clock, seed }: { clock: Clock; seed: number }): 
 
     async create(fields) {
       const wanted = check(fields);
-      return await inTurn(async () => {
+      return await inTurn(wanted.name, async () => {
         if (byName.has(wanted.name)) throw refusals.proxyExists();
         return await put(wanted);
       });
     },
 
-    update: (proxy, fields) => inTurn(() => change(proxy, fields)),
+    update: (proxy, fields) =>
+      inTurn(proxy.name, async () => {
+        // While its body was read the proxy may have been removed: started now, nobody could stop it again.
+        if (byName.get(proxy.name) !== proxy) throw refusals.noProxy();
+        await change(proxy, fields);
+      }),
 
     async populate(entries, done) {
       const wanted = entries.map((fields, index) => check(fields, ` at proxy ${index + 1}`));
-      await inTurn(async () => {
-        for (const entry of wanted) done.push(await ensure(entry));
-      });
+      for (const entry of wanted) done.push(await inTurn(entry.name, () => ensure(entry)));
     },
 
     remove: (proxy) =>
-      inTurn(async () => {
+      inTurn(proxy.name, async () => {
+        if (byName.get(proxy.name) !== proxy) throw refusals.noProxy();
         byName.delete(proxy.name);
         await proxy.stop();
       }),
 
-    reset: () =>
-      inTurn(async () => {
-        const errors: unknown[] = [];
-        for (const proxy of byName.values()) {
-          await proxy.start().catch((error: unknown) => errors.push(error));
-          for (const toxic of toxicsOf(proxy)) proxy.remove(toxic);
-        }
-        if (errors.length > 0) throw errors[0];
-      }),
+    async reset() {
+      const resets = await Promise.allSettled([...byName.values()].map((proxy) => inTurn(proxy.name, () => restore(proxy))));
+      const failed = resets.find((result) => result.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    },
 
-    close: () =>
-      inTurn(async () => {
-        await Promise.all([...byName.values()].map((proxy) => proxy.stop()));
-      }),
+    async close() {
+      await Promise.all([...byName.values()].map((proxy) => inTurn(proxy.name, () => proxy.stop())));
+    },
   };
 
+  async function restore(proxy: EmbeddedProxy): Promise<void> {
+    if (byName.get(proxy.name) !== proxy) return;
+    try {
+      await proxy.start();
+    } finally {
+      for (const toxic of toxicsOf(proxy)) proxy.remove(toxic);
+    }
+  }
+
   async function put({ name, listen, upstream, enabled }: Required<ProxyFields>): Promise<EmbeddedProxy> {
-    const proxy = createProxy({ name, listen, upstream, clock, randomOf: (stream) => randomFor(`${name} ${stream}`, seed) });
+    const proxy = createProxy({ name, listen, upstream, traffic, clock, randomOf: (stream) => randomFor(`${name} ${stream}`, seed) });
     if (enabled) await proxy.start();
     byName.set(name, proxy);
     return proxy;
@@ -157,12 +166,17 @@ function randomFor(name: string, seed: number): Random {
   return seededRandom(hash);
 }
 
-/** Runs what it is given one after the other. */
+/** Runs what concerns one proxy one after the other; a name that is slow to look up holds up no other proxy. */
 function createTurns() {
-  let last: Promise<unknown> = Promise.resolve();
-  return function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = last.then(work);
-    last = turn.catch(() => {});
+  const last = new Map<string, Promise<unknown>>();
+  return function inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const turn = (last.get(name) ?? Promise.resolve()).then(work);
+    const settled = turn
+      .catch(() => {})
+      .then(() => {
+        if (last.get(name) === settled) last.delete(name);
+      });
+    last.set(name, settled);
     return turn;
   };
 }

@@ -6,6 +6,7 @@ import { parseAddress } from './address.ts';
 import { type Link, openLink } from './link.ts';
 import { listenOn } from './listen.ts';
 import type { Stream, Toxic } from './toxic.ts';
+import type { Flow, Traffic } from './traffic.ts';
 
 /** One proxy: where it listens, whom it dials, its connections, and a chain of toxics for each direction. Chains outlive the listener. */
 export type EmbeddedProxy = {
@@ -14,6 +15,7 @@ export type EmbeddedProxy = {
   listen: string;
   upstream: string;
   readonly toxics: Readonly<Record<Stream, readonly Toxic[]>>;
+  readonly counts: Readonly<Counts>;
   isEnabled(): boolean;
   /** Listens. Nothing happens where it already does. Throws in the words of the original where it cannot. */
   start(): Promise<void>;
@@ -25,24 +27,30 @@ export type EmbeddedProxy = {
   remove(toxic: Toxic): void;
 };
 
+/** `failedDials` of those accepted found no upstream; `open` are neither that nor closed. */
+type Counts = { open: number; accepted: number; failedDials: number };
+
 type Connection = { client: Socket; server: Socket; links: Record<Stream, Link> | undefined };
 
 export function createProxy({
   name,
   listen,
   upstream,
+  traffic,
   clock,
   randomOf,
 }: {
   name: string;
   listen: string;
   upstream: string;
+  traffic: Traffic;
   clock: Clock;
   randomOf: (stream: Stream) => Random;
 }): EmbeddedProxy {
   const random = { upstream: randomOf('upstream'), downstream: randomOf('downstream') };
   const toxics: Record<Stream, Toxic[]> = { upstream: [], downstream: [] };
   const connections = new Set<Connection>();
+  const counts: Counts = { open: 0, accepted: 0, failedDials: 0 };
   let listener: Server | undefined;
 
   const proxy: EmbeddedProxy = {
@@ -50,6 +58,7 @@ export function createProxy({
     listen,
     upstream,
     toxics,
+    counts,
     isEnabled: () => listener !== undefined,
 
     async start() {
@@ -84,7 +93,9 @@ export function createProxy({
 
     remove(toxic) {
       const chain = toxics[streamOf(toxic)];
-      chain.splice(chain.indexOf(toxic), 1);
+      const index = chain.indexOf(toxic);
+      if (index === -1) return;
+      chain.splice(index, 1);
       for (const link of openLinks(toxic)) link.remove(toxic);
     },
   };
@@ -93,20 +104,25 @@ export function createProxy({
   /** The client is read only once the upstream has answered: pauseOnConnect. Dials do not wait for each other. */
   function accept(client: Socket): void {
     client.on('error', closeFollows);
+    counts.accepted += 1;
     const server = dial();
     if (server === undefined) {
+      counts.failedDials += 1;
       client.destroy();
       return;
     }
     const connection: Connection = { client, server, links: undefined };
     connections.add(connection);
+    counts.open += 1;
     const forget = () => {
-      if (client.destroyed && server.destroyed) connections.delete(connection);
+      if (client.destroyed && server.destroyed && connections.delete(connection)) counts.open -= 1;
     };
     client.on('close', forget);
     server.on('close', forget);
     server.once('close', () => {
-      if (connection.links === undefined) client.destroy();
+      if (connection.links !== undefined) return;
+      counts.failedDials += 1;
+      client.destroy();
     });
     server.once('connect', () => {
       connection.links = openLinksOf(connection);
@@ -125,23 +141,28 @@ export function createProxy({
   }
 
   function openLinksOf({ client, server }: Connection): Record<Stream, Link> {
-    let endsInReset = false;
+    let beganUnderReset = false;
     const close = (socket: Socket) => {
       if (socket.destroyed) return;
-      if (endsInReset) socket.resetAndDestroy();
+      // A toxic that was removed in time leaves no trace.
+      if (beganUnderReset && (upstream.resets() || downstream.resets())) socket.resetAndDestroy();
       else socket.destroySoon();
     };
-    const upstream = openLink({ source: client, destination: server, toxics: toxics.upstream, close, clock, random: random.upstream });
-    const downstream = openLink({
-      source: server,
-      destination: client,
-      toxics: toxics.downstream,
-      close,
-      clock,
-      random: random.downstream,
-    });
-    endsInReset = upstream.resets() || downstream.resets();
+    const open = (stream: Stream, source: Socket, destination: Socket) =>
+      openLink({ source, destination, toxics: toxics[stream], close, flow: flowOf(stream, client), clock, random: random[stream] });
+    const upstream = open('upstream', client, server);
+    const downstream = open('downstream', server, client);
+    beganUnderReset = upstream.resets() || downstream.resets();
     return { upstream, downstream };
+  }
+
+  function flowOf(direction: Stream, client: Socket): Flow {
+    const flow = traffic.flowOf({ direction, listener: proxy.listen, proxy: name, upstream: proxy.upstream });
+    flow.connections += 1;
+    client.once('close', () => {
+      flow.connections -= 1;
+    });
+    return flow;
   }
 
   function openLinks(toxic: Toxic): Link[] {

@@ -1,6 +1,7 @@
 import type { Random } from '../../core/random.ts';
 import type { Clock } from '../../core/time.ts';
 import type { Act, Chunk, Stage, Toxic } from './toxic.ts';
+import { passThrough } from './toxics/noop.ts';
 
 /** Whoever takes chunks: a stage, or the writer at the end. What is given without room is kept all the same, in order. */
 export type Receiver = { hasRoom(): boolean; give(chunk: Chunk): void; giveEnd(): void; before: Giver };
@@ -15,6 +16,7 @@ export class ToxicStage implements Stage, Receiver, Giver {
   readonly toxic: Toxic;
   readonly clock: Clock;
   readonly random: Random;
+  readonly memory = { passedBytes: 0 };
   /** Whether the draw of the latest start made the toxic act on this connection. */
   acts = false;
   /** No chunk leaves any more, apart from those that wait for room. */
@@ -111,12 +113,12 @@ export class ToxicStage implements Stage, Receiver, Giver {
     const dueMs = this.clock() + waitMs;
     const check = () => {
       const leftMs = dueMs - this.clock();
-      // Timers may fire up to a millisecond early.
-      if (leftMs > 0) this.#alarm = setTimeout(check, Math.min(leftMs, longestTimerMs));
+      // Timers fire up to a millisecond early, and another round takes a whole one.
+      if (leftMs > 0.5) this.#alarm = setTimeout(check, timerMs(leftMs));
       else wake();
     };
     clearTimeout(this.#alarm);
-    this.#alarm = setTimeout(check, Math.min(waitMs, longestTimerMs));
+    this.#alarm = setTimeout(check, timerMs(waitMs));
   }
 
   pump(): void {
@@ -161,12 +163,5 @@ export class ToxicStage implements Stage, Receiver, Giver {
 /** The longest delay that `setTimeout` understands. */
 const longestTimerMs = 2 ** 31 - 1;
 
-/** What a stage does on a connection that the draw spared. */
-function passThrough(stage: Stage): Act {
-  return {
-    take(chunk) {
-      stage.pass(chunk);
-      stage.done();
-    },
-  };
-}
+/** `setTimeout` cuts fractions off, and whoever waits for 49.9 ms would wait for 49 and then for another one. */
+const timerMs = (waitMs: number) => Math.min(Math.round(waitMs), longestTimerMs);

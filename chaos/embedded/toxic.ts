@@ -34,13 +34,15 @@ export type Act = {
 export type Stage = {
   readonly clock: Clock;
   readonly random: Random;
+  /** What the toxic remembers of this direction of this connection from one start of its stage to the next. */
+  readonly memory: { passedBytes: number };
   /** Hands bytes on. Order is kept. */
   pass(chunk: Chunk): void;
   /** Asks for the next chunk. */
   done(): void;
   /** Ends the stream here: the destination is closed after what has been passed, and then the source. */
   end(): void;
-  /** Calls back after `waitMs`, never early. A stage has one alarm; setting it again replaces it, an interrupt cancels it. */
+  /** Calls back after `waitMs`, to the nearest millisecond that timers can keep: at most half of one early. A stage has one alarm; setting it again replaces it, an interrupt cancels it. */
   wakeAfter(waitMs: number, wake: () => void): void;
   /** Puts a chunk back to the front of the queue, for the next start of the stage. */
   putBack(chunk: Chunk): void;

@@ -28,13 +28,20 @@ export const bandwidth: ToxicKind<'rate'> = {
 
     function passLast(chunk: Chunk): void {
       const startMs = stage.clock();
-      stage.wakeAfter(debtMs, () => {
-        // A timer that came late is made up for; an idle line earns no credit.
-        debtMs -= stage.clock() - startMs;
-        rest = undefined;
-        stage.pass(chunk);
-        stage.done();
-      });
+      // What timers were late before is made up for by not waiting.
+      if (debtMs <= 0) leave(chunk);
+      else
+        stage.wakeAfter(debtMs, () => {
+          // An idle line earns no credit: only what this wait took counts.
+          debtMs -= stage.clock() - startMs;
+          leave(chunk);
+        });
+    }
+
+    function leave(chunk: Chunk): void {
+      rest = undefined;
+      stage.pass(chunk);
+      stage.done();
     }
 
     return {

@@ -8,7 +8,8 @@ export const resetPeer: ToxicKind<'timeout'> = {
     let kept: Chunk | undefined;
 
     function resetLater(): void {
-      stage.wakeAfter(timeout, () => stage.end());
+      if (timeout > 0) stage.wakeAfter(timeout, () => stage.end());
+      else stage.end();
     }
 
     return {

@@ -1,31 +1,36 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { delimiter, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { type Dispatcher, request } from 'undici';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
 import { startEmbedded } from '../../../chaos/embedded/start.ts';
+import { waitUntil } from '../../../core/time.ts';
 
-/** The server that a suite speaks to. One suite for all: the embedded one, and a real Toxiproxy where TOXIPROXY_URL names one. */
+/** The server that a suite speaks to. One suite for all: the embedded one, and a real Toxiproxy where TOXIPROXY_URL names one or PATH has one. */
 export type Server = { isEmbedded: boolean; controlUrl: string; call: Call };
 export type Answer = { status: number; headers: Record<string, unknown>; text: string; json: unknown };
 export type Call = (method: string, path: string, options?: { body?: unknown; headers?: Record<string, string> }) => Promise<Answer>;
 
 const realUrl = process.env.TOXIPROXY_URL;
+const realProgram = (process.env.PATH ?? '')
+  .split(delimiter)
+  .map((folder) => join(folder, 'toxiproxy-server'))
+  .find((file) => existsSync(file));
 
 /** Runs the suite against each server. Each test begins and ends without proxies and without open sockets. */
 export function describeEachServer(name: string, suite: (server: () => Server) => void): void {
-  const kinds = [{ kind: 'embedded' }, ...(realUrl === undefined ? [] : [{ kind: 'real', url: realUrl }])];
-  describe.each<{ kind: string; url?: string }>(kinds)(`${name}, $kind server`, ({ url }) => {
+  const kinds = [{ kind: 'embedded', start: () => startEmbedded({ signal: AbortSignal.timeout(10_000) }) }, ...realKinds()];
+  describe.each(kinds)(`${name}, $kind server`, ({ kind, start }) => {
     let server: Server | undefined;
     let close = async () => {};
 
     beforeAll(async () => {
-      if (url !== undefined) server = { isEmbedded: false, controlUrl: url, call: callsTo(url) };
-      else {
-        const started = await startEmbedded({ signal: AbortSignal.timeout(10_000) });
-        close = started.close;
-        server = { isEmbedded: true, controlUrl: started.controlUrl, call: callsTo(started.controlUrl) };
-      }
+      const started = await start();
+      close = started.close;
+      server = { isEmbedded: kind === 'embedded', controlUrl: started.controlUrl, call: callsTo(started.controlUrl) };
     });
     beforeEach(() => removeProxies(serverNow()));
     afterEach(async () => {
@@ -41,6 +46,30 @@ export function describeEachServer(name: string, suite: (server: () => Server) =
       return server;
     }
   });
+}
+
+type Started = { controlUrl: string; close(): Promise<void> };
+
+function realKinds(): { kind: string; start: () => Promise<Started> }[] {
+  if (realUrl !== undefined) return [{ kind: 'real', start: async () => ({ controlUrl: realUrl, close: async () => {} }) }];
+  return realProgram === undefined ? [] : [{ kind: 'real', start: () => startReal(realProgram) }];
+}
+
+async function startReal(program: string): Promise<Started> {
+  const address = await deadAddress();
+  const [host = '', port = ''] = address.split(':');
+  const child = spawn(program, ['-host', host, '-port', port, '-proxy-metrics'], { stdio: 'ignore' });
+  const exited = once(child, 'exit');
+  await waitUntil({ timeoutMs: 10_000, describe: () => `${program} did not listen on ${address}` }, async () => {
+    return (await dialResult(address)) === 'connected';
+  });
+  return {
+    controlUrl: `http://${address}`,
+    async close() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
 }
 
 async function removeProxies({ call }: Server): Promise<void> {
@@ -107,7 +136,8 @@ export type Peer = {
 
 const open: { close(): Promise<void> }[] = [];
 
-async function closeAll(): Promise<void> {
+/** Closes every connection and upstream that a test opened. */
+export async function closeAll(): Promise<void> {
   await Promise.all(open.splice(0).map((one) => one.close()));
 }
 

@@ -174,6 +174,147 @@ describeEachServer('toxics', (server) => {
     });
   });
 
+  describe('slow_close', () => {
+    test('C48 holds back the end, not the bytes', onRealTime, async () => {
+      const { client, endedMs } = await byeUnderSlowClose(server());
+      expectAbout((await client.hasReceived(3)) - endedMs, 0);
+      const { how, atMs } = await client.ended();
+      expect(how).toBe('eof');
+      expectAbout(atMs - endedMs, 300);
+    });
+
+    test('C49 a change starts the wait again; removal ends it', onRealTime, async () => {
+      const changed = await byeUnderSlowClose(server());
+      await untilMs(changed.endedMs + 100);
+      await updateToxic(server(), 'slow_close', { attributes: { delay: 300 } });
+      expectAbout((await changed.client.ended()).atMs - changed.endedMs, 400);
+
+      await server().call('DELETE', '/proxies/p');
+      const removed = await byeUnderSlowClose(server());
+      await untilMs(removed.endedMs + 100);
+      await removeToxic(server(), 'slow_close');
+      expect((await removed.client.ended()).atMs - removed.endedMs).toBeLessThan(200);
+    });
+
+    test('the other direction ends at once', onRealTime, async () => {
+      const upstream = await startUpstream();
+      await createProxy(server(), upstream.address);
+      await addToxic(server(), 'slow_close', { delay: 300 });
+      const client = await connectTo(await listenOf(server()));
+      await roundTripMs(client);
+      const startMs = now();
+      client.socket.end();
+      expectAbout(((await upstream.peers[0]?.ended())?.atMs ?? 0) - startMs, 0);
+      expectAbout((await client.ended()).atMs - startMs, 300);
+    });
+  });
+
+  describe('limit_data', () => {
+    test.each([
+      { writes: [50], arrives: 50, closes: false },
+      { writes: [100], arrives: 100, closes: true },
+      { writes: [150], arrives: 100, closes: true },
+      { writes: [90, 20], arrives: 100, closes: true },
+    ])('C55 of 100 bytes, $writes bring $arrives; closes: $closes', async ({ writes, arrives, closes }) => {
+      const { client, peer } = await limited(server(), 100);
+      for (const [index, bytes] of writes.entries()) {
+        write(client, Buffer.alloc(bytes));
+        if (index < writes.length - 1) await peer.hasReceived(bytes);
+      }
+      await peer.hasReceived(arrives);
+      if (closes) await Promise.all([peer.ended(), client.ended()]);
+      else await sleep(100);
+      expect([peer.received().length, peer.hasEnded(), client.hasEnded()]).toEqual([arrives, closes, closes]);
+    });
+
+    test('C56 nothing at all closes at the first byte', async () => {
+      const { client, peer } = await limited(server(), 0);
+      await sleep(100);
+      expect(client.hasEnded()).toBe(false);
+      write(client, Buffer.alloc(10));
+      expect((await client.ended()).how).toBe('eof');
+      await peer.ended();
+      expect(peer.received()).toHaveLength(0);
+    });
+
+    test('C57 what was carried counts on through changes', async () => {
+      const lowered = await limited(server(), 100);
+      write(lowered.client, Buffer.alloc(60));
+      await lowered.peer.hasReceived(60);
+      await updateToxic(server(), 'limit_data', { attributes: { bytes: 50 } });
+      await sleep(100);
+      expect(lowered.client.hasEnded()).toBe(false);
+      write(lowered.client, Buffer.alloc(10));
+      await lowered.client.ended();
+      expect(lowered.peer.received()).toHaveLength(60);
+
+      await server().call('DELETE', '/proxies/p');
+      const raised = await limited(server(), 100);
+      write(raised.client, Buffer.alloc(60));
+      await raised.peer.hasReceived(60);
+      await updateToxic(server(), 'limit_data', { attributes: { bytes: 200 } });
+      write(raised.client, Buffer.alloc(200));
+      await raised.client.ended();
+      await raised.peer.ended();
+      expect(raised.peer.received()).toHaveLength(200);
+    });
+  });
+
+  describe('slicer', () => {
+    test('C58 cuts into pieces below the average and waits after each', onRealTime, async () => {
+      const client = await greetedBy(server(), Buffer.alloc(1000), 'slicer', { average_size: 100, size_variation: 0, delay: 10_000 });
+      const startMs = write(client, 'go');
+      const tookMs = (await client.hasReceived(1000)) - startMs;
+      expect(client.arrivals).toHaveLength(16);
+      for (const { bytes } of client.arrivals) expect([62, 63]).toContain(bytes.length);
+      expect(tookMs).toBeGreaterThanOrEqual(145);
+      expect(tookMs).toBeLessThanOrEqual(300);
+    });
+
+    test('C59 cuts a long stream and loses nothing', async () => {
+      const sent = Buffer.from(Uint8Array.from({ length: 480_000 }, (_, index) => index % 251));
+      const client = await greetedBy(server(), sent, 'slicer', { average_size: 1024, size_variation: 512, delay: 10 });
+      write(client, 'go');
+      await client.hasReceived(sent.length);
+      expect(client.received().equals(sent)).toBe(true);
+      expect(client.arrivals.length).toBeGreaterThanOrEqual(100);
+      expect(client.arrivals.length).toBeLessThanOrEqual(720);
+    });
+
+    test.for([
+      { average_size: 0, size_variation: 0, delay: 0 },
+      { average_size: 10, size_variation: 50, delay: 0 },
+      { average_size: -5, size_variation: -5, delay: -5 },
+    ])('C60 %j harms nobody and passes all', async (attributes, { skip }) => {
+      skip(!server().isEmbedded, 'a real server dies of it');
+      const client = await greetedBy(server(), Buffer.alloc(1000), 'slicer', attributes);
+      write(client, 'go');
+      await client.hasReceived(1000);
+      expect((await server().call('GET', '/version')).status).toBe(200);
+    });
+
+    test('crumbs do not keep control calls waiting', async ({ skip }) => {
+      skip(!server().isEmbedded, 'hangs on a real server');
+      const upstream = await startUpstream(({ socket }) => socket.once('data', () => socket.write(Buffer.alloc(2_000_000))));
+      await createProxy(server(), upstream.address);
+      await addToxic(server(), 'slicer', { average_size: 1 });
+      const clients = await Promise.all(Array.from({ length: 8 }, async () => connectTo(await listenOf(server()))));
+      for (const client of clients) write(client, 'go');
+      await clients[0]?.hasReceived(1000);
+      const startMs = now();
+      await removeToxic(server(), 'slicer');
+      expect(now() - startMs).toBeLessThan(500);
+      await Promise.all(clients.map((client) => client.hasReceived(2_000_000)));
+    });
+  });
+
+  test('noop passes everything', async () => {
+    const client = await echoClient(server());
+    await addToxic(server(), 'noop', {});
+    await roundTripMs(client, 'unharmed');
+    expect(client.received().toString()).toBe('unharmed');
+  });
+
   describe('timeout', () => {
     test('C50 closes a connection that was silent for so long', onRealTime, async () => {
       await createProxy(server(), (await startUpstream()).address);
@@ -270,11 +411,11 @@ describeEachServer('toxics', (server) => {
       const updated = await slowOnes(clients);
       expectChanged(first, updated);
 
-      await addToxic(server(), 'latency', {}, { name: 'behind' });
+      await addToxic(server(), 'noop', {}, { name: 'behind' });
       const followed = await slowOnes(clients);
       expectChanged(updated, followed);
 
-      await addToxic(server(), 'latency', {}, { name: 'opposite', stream: 'upstream' });
+      await addToxic(server(), 'noop', {}, { name: 'opposite', stream: 'upstream' });
       expect(await slowOnes(clients)).toEqual(followed);
 
       await removeToxic(server(), 'behind');
@@ -291,6 +432,20 @@ describeEachServer('toxics', (server) => {
     expectAbout((await client.hasReceived(1)) - sentMs, 200);
     expectAbout((await client.hasReceived(200)) - sentMs, 300);
   });
+
+  test.each([[['latency', 'limit_data']], [['limit_data', 'latency']]])(
+    'C63 %j: ten bytes arrive late, then the end',
+    onRealTime,
+    async (types) => {
+      await createProxy(server(), (await startUpstream()).address);
+      const attributes: Record<string, Record<string, number>> = { latency: { latency: 200 }, limit_data: { bytes: 10 } };
+      for (const type of types) await addToxic(server(), type, attributes[type] ?? {});
+      const client = await connectTo(await listenOf(server()));
+      const sentMs = write(client, Buffer.alloc(20));
+      expectAbout((await client.ended()).atMs - sentMs, 200);
+      expect(client.received()).toHaveLength(10);
+    },
+  );
 });
 
 const listenOf = async ({ call }: Server) => ((await call('GET', '/proxies/p')).json as { listen: string }).listen;
@@ -309,6 +464,29 @@ async function greetedBy(server: Server, greeting: Buffer, type: string, attribu
   const address = await createProxy(server, upstream.address);
   await addToxic(server, type, attributes);
   return await connectTo(address);
+}
+
+/** A client of a server that says `bye` and closes, at `endedMs`, behind a delay of 300 ms. */
+async function byeUnderSlowClose(server: Server): Promise<{ client: Peer; endedMs: number }> {
+  const upstream = await startUpstream(() => {});
+  await createProxy(server, upstream.address);
+  await addToxic(server, 'slow_close', { delay: 300 });
+  const next = upstream.nextPeer();
+  const client = await connectTo(await listenOf(server));
+  const { socket } = await next;
+  const endedMs = now();
+  socket.end('bye');
+  return { client, endedMs };
+}
+
+/** A connection whose client may send so many bytes. */
+async function limited(server: Server, bytes: number): Promise<{ client: Peer; peer: Peer }> {
+  const upstream = await startUpstream(() => {});
+  await createProxy(server, upstream.address);
+  await addToxic(server, 'limit_data', { bytes }, { stream: 'upstream' });
+  const next = upstream.nextPeer();
+  const client = await connectTo(await listenOf(server));
+  return { client, peer: await next };
 }
 
 async function fiveUnderWay(server: Server): Promise<{ client: Peer; startMs: number }> {

@@ -167,6 +167,7 @@ describeEachServer('proxied traffic', (server) => {
       const startMs = now();
       await removeToxic(server(), 'latency');
       await server().call('GET', '/proxies');
+      // 100 ms on a machine that does nothing else.
       expect(now() - startMs).toBeLessThan(500);
     });
 
@@ -183,6 +184,9 @@ describeEachServer('proxied traffic', (server) => {
       expect(now() - startMs).toBeLessThan(500);
       await waiting.hasReceived(5);
       expect(waiting.hasEnded()).toBe(false);
+      // It is an ordinary connection again: its end is no reset.
+      waiting.socket.end();
+      expect((await waiting.ended()).how).toBe('eof');
     });
 
     test('C66 disabling a proxy whose upstream never accepts', async ({ skip }) => {

@@ -17,6 +17,14 @@ test('one chunk waits for the other', () => {
   expect(passed).toEqual(['10: 10 B stamped 0', '20: 10 B stamped 0']);
 });
 
+test('a timer that came late is made up for', () => {
+  const { read, advance, passed } = actOf(bandwidth, { rate: 1 }, undefined, 5);
+  for (let chunk = 0; chunk < 4; chunk += 1) read(2);
+  advance(100);
+  // 2 ms each, woken 5 ms late: the next two are owed already, and the fourth waits for the rest.
+  expect(passed).toEqual(['7: 2 B stamped 0', '7: 2 B stamped 0', '7: 2 B stamped 0', '13: 2 B stamped 0']);
+});
+
 test('an idle line earns no credit', () => {
   const { read, advance, passed } = actOf(bandwidth, { rate: 1 });
   advance(5000);

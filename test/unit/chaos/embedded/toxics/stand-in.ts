@@ -1,8 +1,8 @@
 import type { Chunk, Stage, ToxicKind } from '../../../../../chaos/embedded/toxic.ts';
 import type { Random } from '../../../../../core/random.ts';
 
-/** A stage whose clock the test owns: `advance` moves it, rings the alarm when it is due, and everything is noted with its time. */
-export function actOf<A extends string>(kind: ToxicKind<A>, attributes: Record<A, number>, random: Random = () => 0.5) {
+/** A stage whose clock the test owns: `advance` moves it, rings the alarm `lateMs` after it is due, and everything is noted with its time. */
+export function actOf<A extends string>(kind: ToxicKind<A>, attributes: Record<A, number>, random: Random = () => 0.5, lateMs = 0) {
   let nowMs = 0;
   let alarm: { dueMs: number; wake: () => void } | undefined;
   const passed: string[] = [];
@@ -12,6 +12,7 @@ export function actOf<A extends string>(kind: ToxicKind<A>, attributes: Record<A
   const stage: Stage = {
     clock: () => nowMs,
     random,
+    memory: { passedBytes: 0 },
     pass: ({ bytes, stampMs }) => passed.push(`${nowMs}: ${bytes.length} B stamped ${stampMs}`),
     done() {
       isBusy = false;
@@ -19,18 +20,24 @@ export function actOf<A extends string>(kind: ToxicKind<A>, attributes: Record<A
     },
     end: () => passed.push(`${nowMs}: end`),
     wakeAfter(waitMs, wake) {
-      alarm = { dueMs: nowMs + waitMs, wake };
+      alarm = { dueMs: nowMs + waitMs + lateMs, wake };
     },
     putBack: (chunk) => queue.unshift(chunk),
   };
   const act = kind.act(attributes, stage);
+  let isTaking = false;
 
+  /** In a loop, as the true stage: a chunk may be put back thousands of times. */
   function takeNext(): void {
-    if (isBusy) return;
-    const chunk = queue.shift();
-    if (chunk === undefined) return;
-    isBusy = true;
-    act.take(chunk);
+    if (isTaking) return;
+    isTaking = true;
+    while (!isBusy) {
+      const chunk = queue.shift();
+      if (chunk === undefined) break;
+      isBusy = true;
+      act.take(chunk);
+    }
+    isTaking = false;
   }
 
   return {
