@@ -10,6 +10,7 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   cpu: () => import('./cpu.ts'),
   governance: () => import('./governance.ts'),
   path: () => import('./path.ts'),
+  proxy: () => import('./proxy.ts'),
 };
 
 requireNode();
