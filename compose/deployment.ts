@@ -1,6 +1,6 @@
 import type { Service, Wire } from '../system/topology.ts';
 
-/** One process of the mall. Addresses are `host:port`. */
+/** One copy of a service. Addresses are `host:port`, and stay the same when it is started again; `pid` is that of its first process. */
 export type Replica = { service: Service; replica: number; instance: string; pid: number; address: string; admin: string };
 
 /** A mall that is laid out but not started: its addresses are known, so that proxies can be put in front of them. */
@@ -20,11 +20,29 @@ export type Death = {
   atMs: number;
 };
 
+/**
+ * What can be done to single processes of the mall. Each takes an instance such as `orders.1` (a `RangeError` where there is none), waits for those
+ * before it on the same instance, resolves when it is done, and does nothing where it is done already. None of it counts as a death.
+ */
+export type ProcessControl = {
+  /** SIGKILL, also to all it has started. */
+  kill: (instance: string) => Promise<void>;
+  /** SIGTERM, and SIGKILL when its time is up. */
+  stop: (instance: string) => Promise<void>;
+  /** Starts it again as it was, on its own addresses, and waits until it is ready. Throws a sentence when it does not get there. */
+  start: (instance: string) => Promise<void>;
+  /** SIGSTOP: it keeps its connections and answers nothing. */
+  pause: (instance: string) => Promise<void>;
+  /** SIGCONT. */
+  resume: (instance: string) => Promise<void>;
+};
+
 /** What a running mall offers to whoever runs a scenario against it. */
 export type Deployment = {
   /** `host:port` of each gateway: shoppers go round them. */
   gateways: readonly string[];
   replicas: readonly Replica[];
+  processes: ProcessControl;
   /** The database itself, past every proxy, for the audit at the end. */
   mysql: { host: string; port: number; user: string; password: string };
   /** First part of every schema, `mall` for `mall_orders`. */

@@ -36,7 +36,7 @@ export function createLayer({
 }): Layer {
   const undone = new AbortController();
   const underWay = new Set<Promise<unknown>>();
-  const running: RunningProcess[] = [];
+  let running: RunningProcess[] = [];
   const folders: string[] = [];
   undo.defer(async () => {
     undone.abort(new Error('Nothing can be started any more: what was started before is being undone'));
@@ -54,6 +54,7 @@ export function createLayer({
     start: ({ signal, ...options }) =>
       unlessUndone(signal, async () => {
         const started = await startProcess(options);
+        forgetThoseThatWereStopped();
         running.push(started);
         watchdog.guardProcess(started.pid);
         return started;
@@ -85,6 +86,13 @@ export function createLayer({
       });
     },
   };
+
+  /** Processes that are killed and started again a thousand times leave one behind. Those that died by themselves stay, as deaths. */
+  function forgetThoseThatWereStopped(): void {
+    const gone = running.filter((one) => one.hasEnded() && one.death() === undefined);
+    for (const { pid } of gone) watchdog.release(pid);
+    running = running.filter((one) => !gone.includes(one));
+  }
 
   /** What is under way when undo comes is waited for, so that undo sees all there is; what comes after it is refused. */
   async function unlessUndone<T>(signal: AbortSignal, work: (either: AbortSignal) => Promise<T>): Promise<T> {

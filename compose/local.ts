@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import type { ServiceConfig } from '../system/config.ts';
 import { type Backing, calls, instanceName, type Service, services, type Wire, wiresOf } from '../system/topology.ts';
 import type { Tuning } from '../system/tuning.ts';
+import { controlOf } from './control.ts';
 import type { Deployment, DeploymentPlan, Replica } from './deployment.ts';
 import { givenServers } from './given.ts';
 import { createLayer } from './layer.ts';
 import { claimPorts } from './ports.ts';
 import { answersOk } from './probes.ts';
+import type { RunningProcess } from './process.ts';
 import { planServers } from './servers.ts';
 import { together } from './together.ts';
 import { startWatchdog } from './watchdog.ts';
@@ -129,26 +131,34 @@ export async function planLocal({
       const seed = await launch('seed', 'seed/main.ts', { config: seedConfig, more: { MALL_SEED: JSON.stringify({ shoppers, stock }) } });
       await seed.succeeded({ timeoutMs: 60_000, signal });
 
-      const open = async (seat: Seat, either: AbortSignal): Promise<Replica> => {
+      const open = async (seat: Seat, either: AbortSignal): Promise<RunningProcess> => {
         const dial = (callee: Backing) => (callsBacking(seat.service, callee) ? addressOf(`${seat.service}->${callee}`) : backing[callee]);
         const main = seat.service === 'gateway' ? 'gateway/main.ts' : `services/${seat.service}/main.ts`;
         const started = await launch(seat.instance, main, { config: configOf(seat, dial), either });
-        await started.ready({ timeoutMs: 30_000, signal: either, probe: () => answersOk(`http://${seat.admin}/ready`) });
-        return { ...seat, pid: started.pid };
+        try {
+          await started.ready({ timeoutMs: 30_000, signal: either, probe: () => answersOk(`http://${seat.admin}/ready`) });
+          return started;
+        } catch (error) {
+          // Its seat must be free for the next one.
+          await started.kill();
+          throw error;
+        }
       };
       const started = await together(
         signal,
-        seats.map((seat) => (either) => open(seat, either)),
+        seats.map((seat) => async (either) => ({ ...seat, process: await open(seat, either), open: () => open(seat, signal) })),
       );
-      const gateways = started.filter(({ service }) => service === 'gateway').map(({ address }) => address);
+      const processes = controlOf({ seats: started, graceMs });
+      const replicas = started.map(({ process, open: _, ...seat }): Replica => ({ ...seat, pid: process.pid }));
+      const gateways = seats.filter(({ service }) => service === 'gateway').map(({ address }) => address);
       const deaths = () =>
         [...layer.deaths(), ...servers.deaths()].map(({ name, how, atNs }) => ({ instance: name, how, atMs: msOf(atNs + epochOffsetNs) }));
-      return { gateways, replicas: started, mysql: servers.mysql, namespace, deaths };
+      return { gateways, replicas, processes, mysql: servers.mysql, namespace, deaths };
     },
   };
 }
 
-/** A replica before it has a process. */
+/** Where a replica will be. */
 type Seat = Omit<Replica, 'pid'>;
 
 type Launch = { config: ServiceConfig; either?: AbortSignal; more?: NodeJS.ProcessEnv };

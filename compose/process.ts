@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, UsageError } from '../core/errors.ts';
-import { monotonic } from '../core/time.ts';
+import { monotonic, waitUntil } from '../core/time.ts';
 import { signalGroup } from './group.ts';
 
 export type ProcessOptions = {
@@ -28,6 +28,13 @@ export type RunningProcess = {
    * it is gone itself, whatever ended it. Calling it again, or for a dead process, is fine.
    */
   stop: (graceMs?: number) => Promise<void>;
+  /** SIGKILL to it and all it has started; resolves when it is gone. For a dead process: nothing. */
+  kill: () => Promise<void>;
+  /** SIGSTOP to it and all it has started; resolves when the system has stopped it. */
+  pause: () => Promise<void>;
+  /** SIGCONT. */
+  resume: () => void;
+  hasEnded: () => boolean;
   /** How it ended (`exit 1`, `SIGKILL`) and when, in nanoseconds of `process.hrtime`, if that was after it had been ready and nobody had told it to. */
   death: () => { how: string; atNs: bigint } | undefined;
 };
@@ -87,6 +94,24 @@ export async function startProcess({ name, command, args, env, logFile }: Proces
       if (isGone === undefined) signalGroup(pid, 'SIGKILL');
       await ended;
     },
+    async kill() {
+      if (hasEnded(child)) return;
+      isToldToStop = true;
+      signalGroup(pid, 'SIGKILL');
+      await ended;
+    },
+    async pause() {
+      if (hasEnded(child)) return;
+      signalGroup(pid, 'SIGSTOP');
+      await waitUntil(
+        { timeoutMs: 1_000, everyMs: 1, describe: () => `${name} did not stop on SIGSTOP` },
+        () => hasEnded(child) || isStopped(pid),
+      );
+    },
+    resume() {
+      if (!hasEnded(child)) signalGroup(pid, 'SIGCONT');
+    },
+    hasEnded: () => hasEnded(child),
     death: () => (wasReady && !isToldToStop ? end : undefined),
   };
 }
@@ -104,6 +129,16 @@ function spawned(child: ChildProcess): Promise<void> {
 
 function exitOf(child: ChildProcess): Promise<Exit> {
   return new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+}
+
+/** Systems without /proc are taken at their word. */
+function isStopped(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.startsWith('T', stat.lastIndexOf(')') + 2);
+  } catch {
+    return true;
+  }
 }
 
 const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null;

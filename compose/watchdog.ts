@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { startedAt } from '../core/started.ts';
 import type { WatchdogMessage } from './watchdog/messages.ts';
-import { startedAt } from './watchdog/started.ts';
 
 export type Watchdog = {
   /** To be ended, with all it has started, should the harness be killed. It must lead a group. Call it as soon as the process has started. */

@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startedAt } from '../../core/started.ts';
 import { monotonic } from '../../core/time.ts';
 import { signalGroup } from '../group.ts';
 import type { WatchdogMessage } from './messages.ts';
-import { startedAt } from './started.ts';
 
 // Lives as long as the pipe from the harness is open. A pipe that closes without a goodbye means that the harness was killed.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);

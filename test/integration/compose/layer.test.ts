@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLayer, type Layer } from '../../../compose/layer.ts';
 import { startRedis } from '../../../compose/redis.ts';
-import { startedAt } from '../../../compose/watchdog/started.ts';
 import { startWatchdog } from '../../../compose/watchdog.ts';
+import { startedAt } from '../../../core/started.ts';
 import { waitUntil } from '../../../core/time.ts';
 
 const { signal } = new AbortController();

@@ -9,8 +9,8 @@ import { createConnection } from 'mysql2/promise';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type LocalPlan, type MallSettings, planLocal } from '../../../compose/local.ts';
 import { answersOk, answersPing, greetsAsMysql } from '../../../compose/probes.ts';
-import { startedAt } from '../../../compose/watchdog/started.ts';
 import { UsageError } from '../../../core/errors.ts';
+import { startedAt } from '../../../core/started.ts';
 import { runClock, waitUntil } from '../../../core/time.ts';
 import { defaultReplicas } from '../../../system/topology.ts';
 import { tuningOf } from '../../../system/tuning.ts';
@@ -129,6 +129,15 @@ test('a mall starts whole, dials where it is told, and goes whole', async () => 
     for (const gateway of mall.gateways) expect(await answersOk(`http://${gateway}/api/v1/products`)).toBe(true);
     expect([...dialled].sort()).toEqual(laidOut.wires.map(({ name }) => name).sort());
     expect(await sql(laidOut, 'SELECT COUNT(*) AS count FROM mall_user.users')).toEqual([{ count: 3 }]);
+
+    // A process that was killed comes back to its place, and those who call it find it there.
+    await mall.processes.kill('product.1');
+    expect(await answersOk(`http://${mall.gateways[0]}/api/v1/products`)).toBe(false);
+    await mall.processes.start('product.1');
+    await waitUntil({ timeoutMs: 15_000, describe: () => 'product.1 was not found again' }, () =>
+      answersOk(`http://${mall.gateways[0]}/api/v1/products`),
+    );
+    expect(mall.deaths()).toEqual([]);
   } finally {
     await undo.disposeAsync();
   }

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { claimPorts, type Ports } from '../../../compose/ports.ts';
 import { answersOk } from '../../../compose/probes.ts';
 import { type RunningProcess, startProcess } from '../../../compose/process.ts';
-import { startedAt } from '../../../compose/watchdog/started.ts';
 import { UsageError } from '../../../core/errors.ts';
+import { startedAt } from '../../../core/started.ts';
 import { waitUntil } from '../../../core/time.ts';
 
 const signal = new AbortController().signal;

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, test } from 'vitest';
 import type { WatchdogMessage } from '../../../compose/watchdog/messages.ts';
-import { startedAt } from '../../../compose/watchdog/started.ts';
 import { startWatchdog } from '../../../compose/watchdog.ts';
+import { startedAt } from '../../../core/started.ts';
 import { waitUntil } from '../../../core/time.ts';
 
 let owned: { pids: number[]; folder: string } | undefined;
