@@ -8,6 +8,8 @@ import type { ToxicRequest } from './toxics.ts';
  * server's reason; a server that is not reached or does not answer in time as `Error`.
  */
 export type Control = {
+  /** The names of all proxies there are, ours and others'. */
+  proxies(): Promise<string[]>;
   /** Makes these proxies be there, and answers where each listens. */
   populate(proxies: readonly { name: string; listen: string; upstream: string }[]): Promise<Map<string, string>>;
   setEnabled(proxy: string, enabled: boolean): Promise<void>;
@@ -42,6 +44,9 @@ export function openControl({
   const pool = new Pool(origin, { connections: 8 });
 
   return {
+    async proxies() {
+      return Object.keys(JSON.parse(await call('GET', '/proxies')) as object);
+    },
     async populate(proxies) {
       const answer = await call('POST', '/populate', { body: proxies });
       return listensOf(answer);
@@ -61,7 +66,7 @@ export function openControl({
     close: () => pool.close(),
   };
 
-  async function call(method: 'POST' | 'DELETE', path: string, { body, accept }: { body?: unknown; accept?: number }): Promise<string> {
+  async function call(method: Method, path: string, { body, accept }: { body?: unknown; accept?: number } = {}): Promise<string> {
     const { status, text } = await send(method, path, body).catch((cause: unknown) => {
       const isLate = cause instanceof Error && cause.name === 'TimeoutError';
       const reason = isLate ? ` within ${timeoutMs} ms` : `: ${messageOf(cause)}`;
@@ -72,7 +77,7 @@ export function openControl({
     return text;
   }
 
-  async function send(method: 'POST' | 'DELETE', path: string, body: unknown): Promise<{ status: number; text: string }> {
+  async function send(method: Method, path: string, body: unknown): Promise<{ status: number; text: string }> {
     const answer = await pool.request({
       method,
       path,
@@ -84,13 +89,17 @@ export function openControl({
   }
 }
 
+type Method = 'GET' | 'POST' | 'DELETE';
+
 /** Faults are for one's own machine: a control address elsewhere is refused before anything is sent, unless it was asked for. */
 function controlAddress(controlUrl: string, { allowRemote }: { allowRemote: boolean }): URL {
   const url = URL.parse(controlUrl);
   if (url === null || url.protocol !== 'http:')
     throw new UsageError(`Expected Toxiproxy's address as http://127.0.0.1:8474, got '${controlUrl}'`);
   if (!allowRemote && !isLoopback(url.hostname))
-    throw new UsageError(`Toxiproxy must be on this machine (127.0.0.1, ::1 or localhost), got '${controlUrl}'`);
+    throw new UsageError(
+      `Toxiproxy must be on this machine (127.0.0.1, ::1 or localhost) unless STAMPEDE_TOXIPROXY_REMOTE=yes, got '${controlUrl}'`,
+    );
   return url;
 }
 

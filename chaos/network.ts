@@ -1,27 +1,22 @@
 import { UsageError } from '../core/errors.ts';
 import type { Wire } from '../system/topology.ts';
 import { openControl } from './control.ts';
-import type { Fault } from './faults.ts';
+import { type NetworkFault, openConnections } from './faults.ts';
 import { isLoopback } from './loopback.ts';
-import { toxicOf } from './toxics.ts';
+import { isOrphan, ownPrefix } from './owner.ts';
+import { all, atAllOrNone, hold, type Target, type Undo } from './target.ts';
+import { toxicsOf } from './toxics.ts';
 
-/** The mall's network: a proxy on every wire, faults on some of them. */
-export type Network = {
+/** The mall's network: a proxy on every wire, faults on some of them. The places of a fault are wires: all of its edge, or one replica's. */
+export type Network = Target<NetworkFault> & {
   /** Where the caller of this wire connects to: `127.0.0.1:port`. */
   addressOf(wire: string): string;
-  /** The wires that a fault concerns: all of its edge, or one replica's. A replica that does not exist is a `UsageError`. */
-  wiresOf(fault: Fault): string[];
-  /** Applies the fault on all its wires, or on none and throws. */
-  apply(fault: Fault): Promise<AppliedFault>;
   /** Removes the proxies with all their toxics and connections. */
   close(): Promise<void>;
 };
 
-/** `undo` may be called again, as after an error. Faults that overlap on a wire are undone each on its own. */
-export type AppliedFault = { wires: string[]; undo(): Promise<void> };
-
 /**
- * Puts a proxy on each wire, named as the wire, on a free loopback port. The server behind `controlUrl` may be the embedded or a real
+ * Puts a proxy on each wire, on a free loopback port, and takes away what runs that were killed have left on the server. The server behind `controlUrl` may be the embedded or a real
  * Toxiproxy; one that is not on this machine is a `UsageError` unless `allowRemote` says that it is meant: then the proxies listen on all
  * interfaces over there, and the upstreams must be reachable from there. `signal` gives up the opening.
  */
@@ -37,19 +32,22 @@ export async function openNetwork({
   signal: AbortSignal;
 }): Promise<Network> {
   const control = openControl({ controlUrl, allowRemote });
-  const switches = new Map(wires.map(({ name }) => [name, createSwitch((enabled) => control.setEnabled(name, enabled))]));
+  const prefix = ownPrefix();
+  const proxyOn = (wire: string) => `${prefix}${wire}`;
+  const switches = new Map(wires.map(({ name }) => [name, createSwitch((enabled) => control.setEnabled(proxyOn(name), enabled))]));
   let applied = 0;
   let addresses: Map<string, string>;
 
   try {
     signal.throwIfAborted();
+    await all((await control.proxies()).filter(isOrphan).map((name) => control.removeProxy(name)));
     const listen = isLoopback(hostOf(controlUrl)) ? '127.0.0.1:0' : ':0';
-    const listens = await control.populate(wires.map(({ name, upstream }) => ({ name, listen, upstream })));
-    addresses = new Map([...listens].map(([name, address]) => [name, addressFrom(address, controlUrl)]));
+    const listens = await control.populate(wires.map(({ name, upstream }) => ({ name: proxyOn(name), listen, upstream })));
+    addresses = new Map([...listens].map(([name, address]) => [name.slice(prefix.length), addressFrom(address, controlUrl)]));
     signal.throwIfAborted();
   } catch (error) {
     // What was made before the failure must not stay; if the server is gone, so are its proxies.
-    await Promise.allSettled(wires.map(({ name }) => control.removeProxy(name)));
+    await Promise.allSettled(wires.map(({ name }) => control.removeProxy(proxyOn(name))));
     await control.close();
     throw error;
   }
@@ -61,49 +59,41 @@ export async function openNetwork({
       return address;
     },
 
-    wiresOf,
+    placesOf,
 
-    async apply(fault) {
-      const names = wiresOf(fault);
+    apply(fault) {
       applied += 1;
       const id = `${fault.kind}-${applied}`;
-      const attempts = await Promise.allSettled(names.map((wire) => applyTo(wire, fault, id)));
-      const undos = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []));
-      const failed = attempts.find((attempt) => attempt.status === 'rejected');
-      if (failed !== undefined) {
-        await Promise.allSettled(undos.map((undo) => undo()));
-        throw failed.reason;
-      }
-      return { wires: names, undo: () => all(undos.map((undo) => undo())) };
+      return atAllOrNone(placesOf(fault), (wire) => applyTo(wire, fault, id));
     },
 
     async close() {
-      await all(wires.map(({ name }) => control.removeProxy(name))).finally(() => control.close());
+      await all(wires.map(({ name }) => control.removeProxy(proxyOn(name)))).finally(() => control.close());
     },
   };
 
-  function wiresOf({ edge, replica }: Fault): string[] {
+  function placesOf({ edge, replica }: NetworkFault): string[] {
     const ofEdge = wires.filter((wire) => wire.edge === edge);
     const chosen = replica === undefined ? ofEdge : ofEdge.filter((wire) => wire.replica === replica);
     if (chosen.length === 0) throw new UsageError(missing(edge, replica, ofEdge));
     return chosen.map(({ name }) => name);
   }
 
-  /** Answers how to undo it. */
-  async function applyTo(wire: string, fault: Fault, id: string): Promise<() => Promise<void>> {
+  async function applyTo(wire: string, fault: NetworkFault, id: string): Promise<Undo> {
     const wireSwitch = switches.get(wire);
     if (wireSwitch === undefined) throw new Error(`There is no proxy on ${wire}`);
-    const toxic = toxicOf(fault);
-    if (toxic === undefined) return await wireSwitch.cut();
-    await control.addToxic(wire, { ...toxic, name: id });
-    const undo = () => control.removeToxic(wire, id);
-    if (fault.kind !== 'reset') return undo;
+    const undoToxics = await atAllOrNone(toxicsOf(fault), async (toxic) => {
+      const name = `${id}-${toxic.stream}`;
+      await control.addToxic(proxyOn(wire), { ...toxic, name });
+      return () => control.removeToxic(proxyOn(wire), name);
+    });
+    if (fault.kind === 'cut') return await wireSwitch.cut();
+    if (openConnections[fault.kind] === 'feel it') return undoToxics;
     try {
-      // Connections that were open before the toxic would only be closed by it, not reset: their owners must make new ones.
       await wireSwitch.recycle();
-      return undo;
+      return undoToxics;
     } catch (error) {
-      await undo();
+      await undoToxics();
       throw error;
     }
   }
@@ -118,45 +108,24 @@ export function addressFrom(listen: string, controlUrl: string): string {
 
 type Switch = {
   /** Disables the proxy until every cut of it is undone; answers how to undo this one. */
-  cut(): Promise<() => Promise<void>>;
+  cut(): Promise<Undo>;
   /** Closes all connections, and leaves the proxy as enabled as it was. */
   recycle(): Promise<void>;
 };
 
 /** A proxy is either enabled or not, while cuts may overlap: counts them, one change at a time. */
 function createSwitch(setEnabled: (enabled: boolean) => Promise<void>): Switch {
-  let cuts = 0;
+  const cuts = { holders: 0 };
   let last: Promise<unknown> = Promise.resolve();
 
   return {
-    async cut() {
-      cuts += 1;
-      let isOn = true;
-      const undo = () => {
-        if (isOn) cuts -= 1;
-        isOn = false;
-        return settle();
-      };
-      try {
-        await settle();
-        return undo;
-      } catch (error) {
-        await undo().catch(() => {
-          // The first error says more.
-        });
-        throw error;
-      }
-    },
+    cut: () => hold(cuts, () => inTurn(() => setEnabled(cuts.holders === 0))),
     recycle: () =>
       inTurn(async () => {
         await setEnabled(false);
-        if (cuts === 0) await setEnabled(true);
+        if (cuts.holders === 0) await setEnabled(true);
       }),
   };
-
-  function settle(): Promise<void> {
-    return inTurn(() => setEnabled(cuts === 0));
-  }
 
   function inTurn(work: () => Promise<void>): Promise<void> {
     const turn = last.then(work);
@@ -171,12 +140,4 @@ function missing(edge: string, replica: number | undefined, ofEdge: readonly Wir
   return replicas.length === 0
     ? `'${edge}' has no replicas to choose from, got replica ${replica}`
     : `Expected a replica of '${edge}' out of ${replicas.join(', ')}, got ${replica}`;
-}
-
-/** Waits for all of them, then throws if one failed. */
-async function all(works: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(works)).filter((result) => result.status === 'rejected').map(({ reason }) => reason as unknown);
-  if (failed.length > 1)
-    throw new AggregateError(failed, `${failed.length} of ${works.length} calls failed, the first: ${String(failed[0])}`);
-  if (failed.length === 1) throw failed[0];
 }

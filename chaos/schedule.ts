@@ -1,20 +1,28 @@
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import { messageOf } from '../core/errors.ts';
-import { toMs } from '../core/units.ts';
 import type { Fault } from './faults.ts';
-import type { AppliedFault, Network } from './network.ts';
-
-/** A fault came into effect, or was undone, at `atMs` of the phase. */
-export type FaultChange = { fault: Fault; wires: string[]; kind: 'applied' | 'undone'; atMs: number };
+import { type Occurrence, occurrencesOf } from './occurrences.ts';
+import type { Target, Undo } from './target.ts';
 
 /**
- * Plays the faults of one phase: each is applied at its `from` and undone after it `lasts`, or with the phase. `now` is the phase's own
+ * What became of one occurrence of a fault, at `atMs` of the phase: it was `asked` for, it was `applied` as far as the server knows, its end
+ * was `ended` for, and it was `undone`. Changes of one occurrence name the same object.
+ */
+export type FaultChange = {
+  occurrence: Occurrence;
+  places: readonly string[];
+  kind: 'asked' | 'applied' | 'ended' | 'undone';
+  atMs: number;
+};
+
+/**
+ * Plays the faults of one phase: each is applied at its hour and undone after it `lasts`, or with the phase. `now` is the phase's own
  * clock, in milliseconds since its start; it may still be negative. Returns when all faults are undone. When `signal` fires, or when one
  * cannot be applied or undone, all that are on are undone at once, and then the first trouble is thrown; a fault that stayed on goes first.
  */
 export async function playFaults({
   faults,
-  network,
+  target,
   lastsMs,
   signal,
   now,
@@ -22,7 +30,7 @@ export async function playFaults({
   sleep = (forMs, until) => sleepFor(forMs, undefined, { signal: until }),
 }: {
   faults: readonly Fault[];
-  network: Network;
+  target: Target;
   lastsMs: number;
   signal: AbortSignal;
   now: () => number;
@@ -40,35 +48,34 @@ export async function playFaults({
   ending.throwIfAborted();
 
   async function play(fault: Fault): Promise<void> {
-    const { fromMs, untilMs } = timesOf(fault, lastsMs);
-    if (fromMs >= lastsMs) return;
-    await waitUntil(fromMs);
-    const applied = await network.apply(fault);
-    try {
-      onChange({ fault, wires: applied.wires, kind: 'applied', atMs: now() });
-      await waitUntil(untilMs);
-    } finally {
-      await undo(fault, applied);
+    for (const occurrence of occurrencesOf(fault, lastsMs)) {
+      await waitUntil(occurrence.fromMs);
+      const places = target.placesOf(fault);
+      const tell = (kind: FaultChange['kind']) => onChange({ occurrence, places, kind, atMs: now() });
+      tell('asked');
+      const undo = await target.apply(fault);
+      try {
+        tell('applied');
+        await waitUntil(occurrence.untilMs);
+        tell('ended');
+      } finally {
+        await undoOrKeep(undo);
+        tell('undone');
+      }
     }
   }
 
-  async function undo(fault: Fault, applied: AppliedFault): Promise<void> {
+  async function undoOrKeep(undo: Undo): Promise<void> {
     try {
-      await applied.undo();
+      await undo();
     } catch (error) {
       stuck.push(error);
       throw error;
     }
-    onChange({ fault, wires: applied.wires, kind: 'undone', atMs: now() });
   }
 
   async function waitUntil(atMs: number): Promise<void> {
     ending.throwIfAborted();
     for (let leftMs = atMs - now(); leftMs > 0; leftMs = atMs - now()) await sleep(leftMs, ending);
   }
-}
-
-function timesOf({ from = '0ms', lasts }: Fault, lastsMs: number): { fromMs: number; untilMs: number } {
-  const fromMs = toMs(from);
-  return { fromMs, untilMs: lasts === undefined ? lastsMs : Math.min(lastsMs, fromMs + toMs(lasts)) };
 }

@@ -1,29 +1,49 @@
-import { toMs } from '../core/units.ts';
-import type { Fault } from './faults.ts';
+import { toMs, toShare } from '../core/units.ts';
+import type { NetworkFault } from './faults.ts';
 
-/** A toxic as the control API takes it. All of ours act on answers. */
-export type ToxicRequest = { type: string; stream: 'downstream'; attributes: Record<string, number> };
+/** A toxic as the control API takes it; `toxicity` is the share of connections. */
+export type ToxicRequest = {
+  type: string;
+  stream: 'upstream' | 'downstream';
+  toxicity: number;
+  attributes: Readonly<Record<string, number>>;
+};
 
-/** The toxic that makes a fault, or `undefined` for `cut`, which is a proxy switched off. */
-export function toxicOf(fault: Fault): ToxicRequest | undefined {
+/** The toxics that make a fault, one for each direction; none for `cut`, which is a proxy switched off. */
+export function toxicsOf(fault: NetworkFault): ToxicRequest[] {
+  if (fault.kind === 'cut') return [];
+  const { direction = 'downstream', toxicity = '100%' } = fault;
+  const streams = direction === 'both' ? (['upstream', 'downstream'] as const) : [direction];
+  const shape = shapeOf(fault);
+  return streams.map((stream) => ({ ...shape, stream, toxicity: toShare(toxicity) }));
+}
+
+function shapeOf(fault: Exclude<NetworkFault, { kind: 'cut' }>): Pick<ToxicRequest, 'type' | 'attributes'> {
   switch (fault.kind) {
     case 'slow':
-      return downstream('latency', { latency: wholeMs(fault.by), jitter: wholeMs(fault.jitter ?? '0ms') });
+      return { type: 'latency', attributes: { latency: wholeMs(fault.by), jitter: wholeMs(fault.jitter ?? '0ms') } };
     case 'silent':
-      return downstream('timeout', { timeout: wholeMs(fault.closesAfter ?? '0ms') });
+      return { type: 'timeout', attributes: { timeout: wholeMs(fault.closesAfter ?? '0ms') } };
+    case 'blackHole':
+      return { type: 'bandwidth', attributes: { rate: 0 } };
     case 'reset':
-      return downstream('reset_peer', { timeout: 0 });
+      return { type: 'reset_peer', attributes: { timeout: 0 } };
     case 'throttle':
-      // A rate of 0 would be silence.
-      return downstream('bandwidth', { rate: Math.max(1, Math.round(fault.kilobytesPerSecond)) });
-    case 'cut':
-      return undefined;
+      // A rate of 0 would be a black hole.
+      return { type: 'bandwidth', attributes: { rate: Math.max(1, Math.round(fault.kilobytesPerSecond)) } };
+    case 'slice': {
+      const { bytes, variation = 0, pause = '0ms' } = fault;
+      // The slicer halves until nothing is longer than size and variation together, so its pieces are half to all of that (toxiproxy.md 7.6).
+      return { type: 'slicer', attributes: { average_size: bytes, size_variation: variation, delay: Math.round(toMs(pause) * 1_000) } };
+    }
+    case 'closeAfter':
+      return { type: 'limit_data', attributes: { bytes: fault.bytes } };
+    case 'slowClose':
+      return { type: 'slow_close', attributes: { delay: wholeMs(fault.by) } };
     default:
       return fault satisfies never;
   }
 }
-
-const downstream = (type: string, attributes: Record<string, number>): ToxicRequest => ({ type, stream: 'downstream', attributes });
 
 /** Toxiproxy takes nothing but integers. */
 const wholeMs = (duration: Parameters<typeof toMs>[0]) => Math.round(toMs(duration));

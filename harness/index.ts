@@ -1,5 +1,6 @@
 /** The vocabulary of a scenario: all that a file in `scenarios/` imports. */
-export { cut, reset, silent, slow, throttle } from '../chaos/faults.ts';
+export { blackHole, closeAfter, cut, kill, pause, reset, restart, silent, slice, slow, slowClose, throttle } from '../chaos/faults.ts';
+export { storm } from '../chaos/storm.ts';
 export { balance } from './expect/balance.ts';
 export { orders, stock } from './expect/books.ts';
 export { breaker } from './expect/breaker.ts';
@@ -9,3 +10,4 @@ export { shedding } from './expect/shedding.ts';
 export { traces } from './expect/traces.ts';
 export { ramp, steady } from './load.ts';
 export { phase, scenario } from './scenario.ts';
+export { abortWhen } from './stop-condition.ts';

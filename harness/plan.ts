@@ -1,10 +1,10 @@
 import { type Fault, sentenceOf as faultSentence } from '../chaos/faults.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
-import { type Duration, toMs, toRatePerSecond } from '../core/units.ts';
-import { defaultReplicas, endsOf, isService, routeNames, type Service, services } from '../system/topology.ts';
+import { toMs, toRatePerSecond } from '../core/units.ts';
+import { defaultReplicas, isService, routeNames, type Service, services } from '../system/topology.ts';
+import { checkFault } from './check-fault.ts';
 import type { Expectation } from './expect/expectation.ts';
 import { requestsFor } from './expect/latency.ts';
-import { checkEdge } from './expect/names.ts';
 import { sentenceOf as loadSentence, ratesOf, requestsPerShopper, type Shoppers } from './load.ts';
 import { population } from './population.ts';
 import type { Phase, Scenario } from './scenario.ts';
@@ -97,6 +97,8 @@ export function describePlan({ scenario, replicas, phases, lastsMs, needsCapacit
     for (const { sentence } of phase.expect) lines.push(`  - ${sentence}`);
   }
   lines.push('', 'always', ...(scenario.always ?? []).map(({ sentence }) => `  - ${sentence}`));
+  const { stopConditions = [] } = scenario;
+  if (stopConditions.length > 0) lines.push('', 'aborts when', ...stopConditions.map(({ sentence }) => `  ! ${sentence}`));
   return [...lines, '', `lasts ${lastsMs / 1_000} s, and the time to set up`].join('\n');
 }
 
@@ -107,29 +109,9 @@ function checkPhase({ planned: { phase, lastsMs }, names, replicas }: PhaseConte
   if (phase.load === undefined) refuse("Expected a load such as steady('100/s'), got none");
   const { from, to } = ratesOf(phase.load);
   for (const rate of [from, to]) if (toRatePerSecond(rate, 1) <= 0) refuse(`Expected a rate above 0, got '${rate}'`);
-  for (const fault of phase.faults ?? []) checkFault(fault, { lastsMs, lasts: phase.lasts, replicas });
+  for (const fault of phase.faults ?? []) checkFault(fault, { lastsMs, replicas });
   const earlier = names.slice(0, names.indexOf(phase.name));
   for (const expectation of phase.expect) checkExpectation({ expectation, names: earlier, replicas, lastsMs });
-}
-
-function checkFault(
-  fault: Fault,
-  { lastsMs, lasts, replicas }: { lastsMs: number; lasts: Duration; replicas: Record<Service, number> },
-): void {
-  checkEdge(fault.edge);
-  const { callee } = endsOf(fault.edge);
-  if (fault.replica !== undefined) {
-    if (!isService(callee)) refuse(`'${fault.edge}' has no replicas, so a fault cannot pick replica ${fault.replica}`);
-    else checkReplica(callee, fault.replica, replicas);
-  }
-  if (fault.kind === 'slow') [fault.by, fault.jitter ?? '0ms'].map((text) => toMs(text as Duration));
-  if (fault.kind === 'silent' && fault.closesAfter !== undefined) toMs(fault.closesAfter);
-  if (fault.kind === 'throttle' && !(fault.kilobytesPerSecond > 0))
-    refuse(`Expected a throttle above 0 KB/s, got ${fault.kilobytesPerSecond}`);
-  const startMs = toMs(fault.from ?? '0ms');
-  const endMs = fault.lasts === undefined ? lastsMs : startMs + toMs(fault.lasts);
-  if (startMs >= lastsMs || endMs > lastsMs)
-    refuse(`The fault '${faultSentence(fault)}' ends at ${endMs} ms, outside the phase's ${lasts}`);
 }
 
 /** `names` are the phases it may compare with: those that are over when it is judged. */
@@ -185,7 +167,8 @@ function checkProducts({ mall, shoppers }: Scenario): void {
   }
 }
 
-const timesOf = ({ from, lasts }: Fault) => `${from === undefined ? '' : `, from ${from}`}${lasts === undefined ? '' : `, for ${lasts}`}`;
+const timesOf = ({ from, lasts, every }: Fault) =>
+  `${from === undefined ? '' : `, from ${from}`}${lasts === undefined ? '' : `, for ${lasts}`}${every === undefined ? '' : `, every ${every}`}`;
 
 /** Runs a check so that what it complains about names the phase. */
 function within<T>(phase: string, check: () => T): T {

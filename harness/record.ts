@@ -70,8 +70,8 @@ export type RunRecord = {
     shoppersPerSecondFrom: number;
     shoppersPerSecondTo: number;
   }[];
-  /** `wires` are the stretches of network it was applied to, such as `orders->inventory.2`. */
-  faults: { phase: string; sentence: string; wires: string[]; fromMs: number; untilMs: number }[];
+  /** One entry for each time that a fault was on, in order of their start. */
+  faults: FaultRecord[];
   /** In the order of the scenario; `phase` is null for what must hold always. */
   verdicts: (Verdict & { phase: string | null; sentence: string })[];
   /** One row per phase and route, and per outcome within. Latencies are *response* times: intended start to last byte. */
@@ -101,10 +101,37 @@ export type RunRecord = {
   leftOut: { traces: number; spans: number; checkouts: number };
   /** Processes of the mall that ended without being told to. */
   deaths: { instance: string; how: string }[];
+  /** A stop condition that came true: all faults were undone at once and the run ended there. */
+  aborted?: { atMs: number; why: string };
   /** Spans that each process says it ended and handed over, against those received from it. */
   spans: { instance: string; made: number; received: number }[];
   /** Examples worth looking at: the slowest and the failed of each phase and route. */
   traces: TraceExample[];
+};
+
+/** `fromMs` is when the server that causes it had acknowledged it, `untilMs` when its end was. */
+export type FaultRecord = {
+  phase: string;
+  sentence: string;
+  /** What it was on: stretches of network such as `orders->inventory.2`, or processes such as `payment.1`. */
+  places: string[];
+  askedMs: number;
+  fromMs: number;
+  untilMs: number;
+  /** What was seen of it from outside, place by place. */
+  effects: EffectRecord[];
+  /** Places that carried nothing of the mall's while it was on: there it can have broken nothing. */
+  idle: string[];
+};
+/** Absent times: it was not seen. */
+export type EffectRecord = {
+  place: string;
+  /** When it was first felt, and what showed it: `answered after 812 ms, directly after 0.9 ms`. */
+  felt?: { atMs: number; sign: string };
+  /** When things were first as before again. */
+  goneAtMs?: number;
+  /** Why nothing was seen, where one can say. */
+  doubt?: string;
 };
 
 export type RequestRow = {

@@ -4,6 +4,7 @@ import { messageOf, UsageError } from '../core/errors.ts';
 import { runClock } from '../core/time.ts';
 import { changesWithout, type Mechanism, type TuningChanges } from '../system/tuning.ts';
 import { findCapacity } from './capacity.ts';
+import type { PlayedFault } from './fault-log.ts';
 import { conclude, type JudgedExpectation, judge } from './judge.ts';
 import { type Evidence, observationsOf } from './observe/evidence.ts';
 import { checkPercentiles, type Plan } from './plan.ts';
@@ -86,17 +87,17 @@ async function play({ settings, folder, undo }: { settings: RunSettings; folder:
   checkPercentiles(plan, capacityPerSecond);
 
   steps.begin('timeline');
-  const judgeNow = async (phase: PlayedPhase) => {
+  const judgeNow = async (phase: PlayedPhase, faults: readonly PlayedFault[]) => {
     await spansArrive({ testbed, signal });
-    return judgePhase(phase, observationsOf(await collectEvidence({ testbed })));
+    return judgePhase(phase, observationsOf(await collectEvidence({ testbed, faults })), faults);
   };
   const played = await playTimeline({ plan, testbed, clock, capacityPerSecond, signal, judgeNow, onMoment: watch.moment });
 
   steps.begin('books');
   await settle({ testbed, signal });
-  const evidence = await collectEvidence({ testbed });
+  const evidence = await collectEvidence({ testbed, faults: played.faults });
   const verdicts = judgeAll(plan, played, evidence);
-  const conclusion = conclude({ verdicts, stoppedBy: played.stoppedBy });
+  const conclusion = conclude({ verdicts, stoppedBy: played.stoppedBy, abortedBy: played.aborted?.condition.sentence });
   const record = tellRecord({
     plan,
     file,
@@ -116,22 +117,41 @@ async function play({ settings, folder, undo }: { settings: RunSettings; folder:
   return record;
 }
 
-/** The phase that stopped the run keeps the verdicts that stopped it; what should hold always is not asked of half a run. */
-function judgeAll(plan: Plan, { phases, stoppedBy }: Played, evidence: Evidence): JudgedExpectation[] {
+/**
+ * The phase that stopped the run keeps the verdicts that stopped it, and one that was aborted has none; what should hold always is not asked
+ * of half a run.
+ */
+function judgeAll(plan: Plan, { phases, faults, stoppedBy, aborted }: Played, evidence: Evidence): JudgedExpectation[] {
   const observe = observationsOf(evidence);
-  if (stoppedBy !== undefined) return [...phases.slice(0, -1).flatMap((phase) => judgePhase(phase, observe)), ...stoppedBy];
-  const always = judge({ phase: null, expectations: plan.scenario.always ?? [], seen: observe(null) });
-  return [...phases.flatMap((phase) => judgePhase(phase, observe)), ...always];
+  const whole = stoppedBy === undefined && aborted === undefined ? phases : phases.slice(0, -1);
+  const verdicts = whole.flatMap((phase) => judgePhase(phase, observe, faults));
+  if (whole.length < phases.length) return [...verdicts, ...(stoppedBy ?? [])];
+  return [...verdicts, ...judge({ phase: null, expectations: plan.scenario.always ?? [], seen: observe(null) })];
 }
 
 /** What has been collected so far, and what the database says now. A database that cannot be read says nothing. */
-async function collectEvidence({ testbed }: { testbed: Testbed }): Promise<Evidence> {
+async function collectEvidence({ testbed, faults }: { testbed: Testbed; faults: readonly PlayedFault[] }): Promise<Evidence> {
   const { driver, spans, scraper, epochMs, deployment, auditor } = testbed;
   const recording = await driver.finish();
   const audit = await auditor.read(recording.checkouts.kept).catch(() => undefined);
-  const deaths = deployment.deaths();
-  return { recording, spans, samples: scraper, epochMs, replicas: deployment.replicas, deaths, ...(audit === undefined ? {} : { audit }) };
+  const deaths = testbed.deaths();
+  return {
+    recording,
+    spans,
+    samples: scraper,
+    epochMs,
+    replicas: deployment.replicas,
+    deaths,
+    faults,
+    ...(audit === undefined ? {} : { audit }),
+  };
 }
 
-const judgePhase = ({ planned: { phase } }: PlayedPhase, observe: ReturnType<typeof observationsOf>) =>
-  judge({ phase: phase.name, expectations: phase.expect, seen: observe(phase.name) });
+const judgePhase = (
+  { planned: { phase } }: PlayedPhase,
+  observe: ReturnType<typeof observationsOf>,
+  played: readonly PlayedFault[],
+): JudgedExpectation[] => {
+  const faults = played.filter((fault) => fault.phase === phase.name);
+  return judge({ phase: phase.name, expectations: phase.expect, seen: observe(phase.name), faults });
+};

@@ -4,6 +4,7 @@ import type { Service } from '../system/topology.ts';
 import type { TuningChanges } from '../system/tuning.ts';
 import type { Expectation } from './expect/expectation.ts';
 import type { Load, Shoppers } from './load.ts';
+import type { StopCondition } from './stop-condition.ts';
 
 /** A stretch of the timeline with one load, its faults and its expectations. */
 export type Phase = {
@@ -30,6 +31,8 @@ export type Scenario = {
   timeline: readonly Phase[];
   /** Expectations of the run as a whole. */
   always?: readonly Expectation[];
+  /** What ends the run early, with all its faults: `[abortWhen('browse', { errorsAbove: '50%', for: '10s' })]`. */
+  stopConditions?: readonly StopCondition[];
 };
 
 /** `phase('rush', { lasts: '25s', load: ramp('0.4x', '2x'), faults: [...], expect: [...] })` */

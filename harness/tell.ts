@@ -3,12 +3,22 @@ import { basename } from 'node:path';
 import { sentenceOf as faultSentence } from '../chaos/faults.ts';
 import { endsOf, isService, type Route, type Service, services } from '../system/topology.ts';
 import type { Capacity } from './drivers/autocannon.ts';
+import type { PlayedFault } from './fault-log.ts';
 import type { JudgedExpectation } from './judge.ts';
 import { sentenceOf as loadSentence } from './load.ts';
 import { type Evidence, epochToTimeline, sheddingOf, spanLedger } from './observe/evidence.ts';
+import { idlePlaces } from './observe/idle.ts';
 import { recordOf } from './observe/traces.ts';
 import type { Plan } from './plan.ts';
-import { type Outcome, type RequestRow, type RunRecord, requestOutcomes, servedOutcomes, type TimelinePoint } from './record.ts';
+import {
+  type FaultRecord,
+  type Outcome,
+  type RequestRow,
+  type RunRecord,
+  requestOutcomes,
+  servedOutcomes,
+  type TimelinePoint,
+} from './record.ts';
 import { fromBase64, histogramOf, paceOf, percentilesOf, type Recording } from './recording.ts';
 import type { Step } from './steps.ts';
 import type { Played } from './timeline.ts';
@@ -69,13 +79,7 @@ export function tellRecord({
       shoppersPerSecondFrom: fromPerSecond,
       shoppersPerSecondTo: toPerSecond,
     })),
-    faults: played.faults.map(({ phase, fault, wires, fromMs, untilMs }) => ({
-      phase,
-      sentence: faultSentence(fault),
-      wires,
-      fromMs: back(fromMs),
-      untilMs: back(untilMs),
-    })),
+    faults: played.faults.map((fault) => faultRecord(fault, { back, idle: idlePlaces(evidence, fault) })),
     verdicts,
     requests: requestRows(recording),
     timeline: timelinePoints(recording),
@@ -85,9 +89,14 @@ export function tellRecord({
     generator: generatorHealth(recording),
     leftOut: { ...leftOut(evidence), checkouts: recording.checkouts.overflow },
     deaths: [...evidence.deaths],
+    ...abortedAs(played, back),
     spans: spanLedger(evidence),
     traces: traceExamples(evidence),
   };
+}
+
+function abortedAs({ aborted }: Played, back: (ms: number) => number): Pick<RunRecord, 'aborted'> {
+  return aborted === undefined ? {} : { aborted: { atMs: back(aborted.atMs), why: aborted.condition.sentence } };
 }
 
 function machine(): RunRecord['run']['machine'] {
@@ -98,6 +107,26 @@ function machine(): RunRecord['run']['machine'] {
     memoryBytes: totalmem(),
     platform: `${process.platform} ${process.arch}`,
     node: process.versions.node,
+  };
+}
+
+function faultRecord(
+  { phase, fault, places, askedMs, fromMs, untilMs, effects }: PlayedFault,
+  { back, idle }: { back: (ms: number) => number; idle: string[] },
+): FaultRecord {
+  return {
+    phase,
+    sentence: faultSentence(fault),
+    places: [...places],
+    askedMs: back(askedMs),
+    fromMs: back(fromMs),
+    untilMs: back(untilMs),
+    effects: effects.map(({ felt, goneAtMs, ...effect }) => ({
+      ...effect,
+      ...(felt === undefined ? {} : { felt: { ...felt, atMs: back(felt.atMs) } }),
+      ...(goneAtMs === undefined ? {} : { goneAtMs: back(goneAtMs) }),
+    })),
+    idle,
   };
 }
 

@@ -1,7 +1,8 @@
-import { join } from 'node:path';
-import { startEmbedded } from '../chaos/embedded/start.ts';
-import { type Network, openNetwork } from '../chaos/network.ts';
-import type { Deployment } from '../compose/deployment.ts';
+import { type Canaries, openCanaries } from '../chaos/canary/canaries.ts';
+import { openNetwork } from '../chaos/network.ts';
+import { createProcesses } from '../chaos/processes.ts';
+import { type Target, targetOf } from '../chaos/target.ts';
+import type { Death, Deployment } from '../compose/deployment.ts';
 import { planLocal } from '../compose/local.ts';
 import { seededRandom } from '../core/random.ts';
 import type { RunClock } from '../core/time.ts';
@@ -13,12 +14,19 @@ import { startOtlpReceiver } from './observe/otlp.ts';
 import { createSpanStore, type SpanStore } from './observe/spans.ts';
 import type { Plan } from './plan.ts';
 import { population } from './population.ts';
+import { stationsOf } from './stations.ts';
 import type { Steps } from './steps.ts';
+import { openToxiproxy } from './toxiproxy.ts';
 
 /** A mall that runs, with everything around it that loads, breaks and watches it. */
 export type Testbed = {
   deployment: Deployment;
-  network: Network;
+  /** Where the scenario's faults are put into effect. */
+  target: Target;
+  /** They see from outside when a fault takes effect. */
+  canaries: Canaries;
+  /** Processes that have ended without being told to, of the mall and of all that it stands on. */
+  deaths: () => readonly Death[];
   driver: OpenDriver;
   spans: SpanStore;
   scraper: Scraper;
@@ -63,10 +71,9 @@ export async function setUpTestbed({
   const receiver = await startOtlpReceiver({ epochMs, store: spans });
   undo.defer(() => receiver.close());
   const local = await planLocal({ replicas, folder, otlp: receiver.address, signal, undo, progress: note });
-  const proxies = await startEmbedded({ signal, logFile: join(folder, 'logs', 'toxiproxy.log') });
-  undo.defer(() => proxies.close());
+  const toxiproxy = await openToxiproxy({ folder, clock, signal, undo });
   await local.startServers();
-  const network = await openNetwork({ controlUrl: proxies.controlUrl, wires: local.wires, signal });
+  const network = await openNetwork({ ...toxiproxy, wires: local.wires, signal });
   undo.defer(() => network.close());
 
   steps.begin('mall');
@@ -88,7 +95,14 @@ export async function setUpTestbed({
   const driver = await startOpenDriver({ gateways, shoppers: scenario.shoppers, ...population, seed, clock, runTag, signal });
   undo.defer(() => driver.close());
   await driver.logIn();
-  return { deployment, network, driver, spans, scraper, auditor, epochMs };
+  const processes = createProcesses({ control: deployment.processes, replicas });
+  const target = targetOf({ network, processes });
+  const faults = plan.phases.flatMap(({ phase }) => phase.faults ?? []);
+  const stations = stationsOf({ faults, target, wires: local.wires, addressOf: network.addressOf, deployment });
+  const canaries = openCanaries({ stations, nowMs: clock.nowMs, signal });
+  undo.defer(() => canaries.close());
+  const deaths = () => [...deployment.deaths(), ...toxiproxy.deaths()];
+  return { deployment, target, canaries, deaths, driver, spans, scraper, auditor, epochMs };
 }
 
 /** Eight hexadecimal digits that begin every trace id of the run. All zeros are kept for no trace at all. */

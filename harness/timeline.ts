@@ -1,25 +1,33 @@
-import { type Fault, sentenceOf } from '../chaos/faults.ts';
+import { sentenceOf } from '../chaos/faults.ts';
 import { playFaults } from '../chaos/schedule.ts';
 import type { RunClock } from '../core/time.ts';
 import { toRatePerSecond } from '../core/units.ts';
 import type { LiveSecond } from './drivers/open.ts';
+import { createFaultLog, type PlayedFault } from './fault-log.ts';
 import { holds, type JudgedExpectation } from './judge.ts';
 import { ratesOf } from './load.ts';
 import type { Plan, PlannedPhase } from './plan.ts';
+import { type StopCondition, watchConditions } from './stop-condition.ts';
 import type { Testbed } from './testbed.ts';
 
 /** How a phase really went. Times are the run clock's milliseconds. */
 export type PlayedPhase = { planned: PlannedPhase; fromMs: number; untilMs: number; fromPerSecond: number; toPerSecond: number };
-export type PlayedFault = { phase: string; fault: Fault; wires: string[]; fromMs: number; untilMs: number };
-/** `stoppedBy` are the verdicts of the precondition that was not met. */
-export type Played = { phases: PlayedPhase[]; faults: PlayedFault[]; stoppedBy?: JudgedExpectation[] };
+/** `stoppedBy` are the verdicts of the precondition that was not met, `aborted` is the stop condition that came true: the last phase was not played to its end. */
+export type Played = {
+  phases: PlayedPhase[];
+  faults: PlayedFault[];
+  stoppedBy?: JudgedExpectation[];
+  aborted?: { atMs: number; condition: StopCondition };
+};
 
 /** A second of the run for whoever watches: `elapsedMs` of the timeline's `lastsMs`, and the faults that are on. */
 export type Moment = LiveSecond & { elapsedMs: number; lastsMs: number; faults: string[] };
 
 /**
- * Plays one phase after the other: its load and its faults begin together, and its faults are undone when it ends, also when it ends early.
- * After a phase that is a precondition it is judged at once; when it is not met the timeline stops there.
+ * Plays one phase after the other: its load and its faults begin together, and its faults are undone when it ends, also when it ends early. A
+ * process that comes back slowly does not hold up the shoppers of the next phase.
+ * After a phase that is a precondition it is judged at once; when it is not met the timeline stops there. It also stops, with all faults undone,
+ * as soon as a stop condition comes true.
  */
 export async function playTimeline({
   plan,
@@ -35,78 +43,92 @@ export async function playTimeline({
   clock: RunClock;
   capacityPerSecond: number | undefined;
   signal: AbortSignal;
-  judgeNow: (phase: PlayedPhase) => Promise<JudgedExpectation[]>;
+  judgeNow: (phase: PlayedPhase, faults: readonly PlayedFault[]) => Promise<JudgedExpectation[]>;
   onMoment: (moment: Moment) => void;
 }): Promise<Played> {
-  const played: Played = { phases: [], faults: [] };
-  const active = new Set<PlayedFault>();
-  let current: PlayedPhase | undefined;
-  testbed.driver.onSecond((live) => {
-    if (current === undefined) return;
+  const { driver, target, canaries, spans, epochMs } = testbed;
+  const phases: PlayedPhase[] = [];
+  const log = createFaultLog({ watch: canaries.watch });
+  const nowMs = () => clock.nowMs() - epochMs;
+  const metCondition = watchConditions({ conditions: plan.scenario.stopConditions ?? [], callsOn: spans.calls, nowMs });
+  const abort = new AbortController();
+  const ending = new AbortController();
+  const faulting: Promise<void>[] = [];
+  let aborted: Played['aborted'];
+
+  driver.onSecond((live) => {
+    const current = phases.at(-1);
+    if (current === undefined || aborted !== undefined) return;
     const elapsedMs = current.planned.fromMs + Math.min(current.planned.lastsMs, Math.max(0, clock.nowMs() - current.fromMs));
-    onMoment({ ...live, elapsedMs, lastsMs: plan.lastsMs, faults: [...active].map(({ fault }) => sentenceOf(fault)) });
+    onMoment({ ...live, elapsedMs, lastsMs: plan.lastsMs, faults: log.active().map(sentenceOf) });
+    const condition = metCondition(live);
+    if (condition === undefined) return;
+    aborted = { atMs: clock.nowMs(), condition };
+    abort.abort();
+    // Should the generator be gone, whoever waits for its phase hears of it.
+    driver.halt().catch(() => undefined);
   });
 
-  for (const planned of plan.phases) {
-    const { name, load, faults = [], otherwise } = planned.phase;
-    const { from, to } = ratesOf(load);
-    const startAtMs = clock.nowMs() + leadMs;
-    current = {
+  try {
+    for (const planned of plan.phases) {
+      const phase = begin(planned);
+      await unlessFaultsFail(playPhase(phase));
+      if (aborted !== undefined) {
+        phase.untilMs = aborted.atMs;
+        break;
+      }
+      if (planned.phase.otherwise === 'stop') {
+        await unlessFaultsFail(Promise.all([driver.drained(), ...faulting]));
+        const verdicts = await judgeNow(phase, log.played());
+        if (!holds(verdicts)) return { phases, faults: await log.settled(), stoppedBy: verdicts };
+      }
+    }
+    await unlessFaultsFail(Promise.all([driver.drained(), ...faulting]));
+    return { phases, faults: await log.settled(), ...(aborted === undefined ? {} : { aborted }) };
+  } catch (cause) {
+    // The load ends with its driver, which the run closes now; faults are undone here, and waited for.
+    ending.abort(cause);
+    await Promise.allSettled(faulting);
+    throw cause;
+  }
+
+  function begin(planned: PlannedPhase): PlayedPhase {
+    const { from, to } = ratesOf(planned.phase.load);
+    const fromMs = clock.nowMs() + leadMs;
+    const phase = {
       planned,
-      fromMs: startAtMs,
-      untilMs: startAtMs + planned.lastsMs,
+      fromMs,
+      untilMs: fromMs + planned.lastsMs,
       fromPerSecond: toRatePerSecond(from, capacityPerSecond),
       toPerSecond: toRatePerSecond(to, capacityPerSecond),
     };
-    played.phases.push(current);
-
-    const ending = new AbortController();
-    const endSignal = AbortSignal.any([signal, ending.signal]);
-    const faulting = playFaults({
-      faults,
-      network: testbed.network,
-      lastsMs: planned.lastsMs,
-      signal: endSignal,
-      now: () => clock.nowMs() - startAtMs,
-      onChange({ fault, wires, kind, atMs }) {
-        if (kind === 'applied') active.add({ phase: name, fault, wires, fromMs: startAtMs + atMs, untilMs: Number.NaN });
-        else finish(active, played.faults, { fault, untilMs: startAtMs + atMs });
-      },
-    });
-    const arrivals = testbed.driver.play({
-      name,
-      startAtMs,
-      lastsMs: planned.lastsMs,
-      fromPerSecond: current.fromPerSecond,
-      toPerSecond: current.toPerSecond,
-    });
-    try {
-      await Promise.all([arrivals, faulting]);
-    } catch (cause) {
-      // The load ends with its driver, which the run closes now; faults are undone here, and waited for.
-      ending.abort(cause);
-      await faulting.catch(() => undefined);
-      throw cause;
-    }
-
-    if (otherwise === 'stop') {
-      await testbed.driver.drained();
-      const verdicts = await judgeNow(current);
-      if (!holds(verdicts)) return { ...played, stoppedBy: verdicts };
-    }
+    phases.push(phase);
+    return phase;
   }
-  await testbed.driver.drained();
-  return played;
+
+  async function playPhase({ planned: { phase, lastsMs }, fromMs, fromPerSecond, toPerSecond }: PlayedPhase): Promise<void> {
+    const { name, faults = [] } = phase;
+    faulting.push(
+      playFaults({
+        faults,
+        target,
+        lastsMs,
+        signal: AbortSignal.any([signal, ending.signal, abort.signal]),
+        now: () => clock.nowMs() - fromMs,
+        onChange: (change) => log.note({ phase: name, change, atMs: fromMs + change.atMs }),
+      }).catch((cause: unknown) => {
+        if (cause !== abort.signal.reason) throw cause;
+      }),
+    );
+    await driver.play({ name, startAtMs: fromMs, lastsMs, fromPerSecond, toPerSecond });
+  }
+
+  /** Faults that cannot be applied or undone end the run at once. */
+  async function unlessFaultsFail(work: Promise<unknown>): Promise<void> {
+    const failed = faulting.map((playing) => playing.then(() => new Promise<never>(() => {})));
+    await Promise.race([work, ...failed]);
+  }
 }
 
 /** Load and faults are told their common start a little ahead, so that both are ready for it. */
 const leadMs = 50;
-
-function finish(active: Set<PlayedFault>, done: PlayedFault[], { fault, untilMs }: { fault: Fault; untilMs: number }): void {
-  for (const entry of active) {
-    if (entry.fault !== fault) continue;
-    active.delete(entry);
-    done.push({ ...entry, untilMs });
-    return;
-  }
-}

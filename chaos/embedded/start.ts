@@ -6,8 +6,15 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-/** A running server. `close` ends it, by force if it must, and returns when it is gone. */
-export type EmbeddedServer = { controlUrl: string; pid: number; close(): Promise<void> };
+/** A running server. */
+export type EmbeddedServer = {
+  controlUrl: string;
+  pid: number;
+  /** How it ended (`exit 1`, `SIGKILL`) and when, in nanoseconds of `process.hrtime`, if nobody had closed it. */
+  death(): { how: string; atNs: bigint } | undefined;
+  /** Ends it, by force if it must, and returns when it is gone. */
+  close(): Promise<void>;
+};
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;
 
@@ -16,25 +23,47 @@ const endsWithinMs = 2_000;
 
 /**
  * Starts the embedded server as its own process on a free loopback port. What it complains about goes to `logFile`, whose folder is made, or where this process complains.
- * `signal` gives up the start; a server that runs is ended with `close`, or by the end of this process.
+ * `signal` gives up the start; a server that runs is ended with `close`, or by the end of this process. `runtimeMetrics` adds to its page of
+ * metrics what its process holds: memory, sockets, timers.
  */
-export async function startEmbedded({ signal, logFile }: { signal: AbortSignal; logFile?: string }): Promise<EmbeddedServer> {
+export async function startEmbedded({
+  signal,
+  logFile,
+  runtimeMetrics = false,
+}: {
+  signal: AbortSignal;
+  logFile?: string;
+  runtimeMetrics?: boolean;
+}): Promise<EmbeddedServer> {
   signal.throwIfAborted();
-  const child = launch(logFile);
+  const child = launch(runtimeMetrics ? ['-runtime-metrics'] : [], logFile);
   try {
     const controlUrl = await controlUrlOf(child, signal);
-    return { controlUrl, pid: child.pid ?? 0, close: () => end(child) };
+    let isClosed = false;
+    let death: { how: string; atNs: bigint } | undefined;
+    child.once('exit', (code, killedBy) => {
+      if (!isClosed) death = { how: killedBy ?? `exit ${code}`, atNs: process.hrtime.bigint() };
+    });
+    return {
+      controlUrl,
+      pid: child.pid ?? 0,
+      death: () => death,
+      close() {
+        isClosed = true;
+        return end(child);
+      },
+    };
   } catch (error) {
     await end(child);
     throw error;
   }
 }
 
-function launch(logFile: string | undefined): Child {
+function launch(flags: readonly string[], logFile: string | undefined): Child {
   const log = logFile === undefined ? undefined : openLog(logFile);
   const main = fileURLToPath(new URL('./main.ts', import.meta.url));
   // Its own process group: Ctrl-C is for the owner, who still needs the proxies to undo what was done.
-  const child = spawn(process.execPath, [main, '-host', '127.0.0.1', '-port', '0'], {
+  const child = spawn(process.execPath, [main, '-host', '127.0.0.1', '-port', '0', ...flags], {
     stdio: ['pipe', 'pipe', log ?? 'inherit'],
     detached: true,
   }) as Child;

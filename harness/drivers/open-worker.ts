@@ -34,6 +34,7 @@ export type OpenCalls = {
   start: (load: OpenLoad) => void;
   logIn: () => Promise<string[]>;
   play: (phase: PlayedPhase) => Promise<void>;
+  halt: () => void;
   drained: () => Promise<void>;
   finish: () => Recording;
 };
@@ -49,6 +50,7 @@ const tell = answerCalls<OpenCalls>({
   },
   logIn: () => started().logIn(),
   play: (phase) => started().play(phase),
+  halt: () => started().halt(),
   drained: () => started().drained(),
   finish: () => started().finish(),
 });
@@ -72,6 +74,7 @@ function openLoad({ gateways, seed, runTag, arrivals, maxInFlight, timeoutMs, re
   let firstStartMs: number | undefined;
   let lastEndMs = 0;
   let onceDrained: (() => void)[] = [];
+  const halting = new AbortController();
   let usage = { cpu: process.cpuUsage(), loop: performance.eventLoopUtilization() };
 
   return {
@@ -89,9 +92,13 @@ function openLoad({ gateways, seed, runTag, arrivals, maxInFlight, timeoutMs, re
       recorder.startPhase({ name: phase.name, startMs, lastsMs: phase.lastsMs });
       playing += 1;
       await arriveOnTime(startMs, arrivalTimes(phase, { arrivals, random: arrivalRandom }));
-      await sleep(Math.max(0, startMs + phase.lastsMs - now()));
+      await sleep(Math.max(0, startMs + phase.lastsMs - now()), undefined, { signal: halting.signal }).catch(() => {
+        // Nobody arrives any more: the phase is over.
+      });
       playing -= 1;
     },
+
+    halt: () => halting.abort(),
 
     drained: () =>
       new Promise<void>((resolve) => {
@@ -132,7 +139,9 @@ function openLoad({ gateways, seed, runTag, arrivals, maxInFlight, timeoutMs, re
     const iterator = times[Symbol.iterator]();
     let due = iterator.next();
     return new Promise((resolve) => {
+      halting.signal.addEventListener('abort', () => resolve(), { once: true });
       (function admit() {
+        if (halting.signal.aborted) return resolve();
         while (due.done !== true && startMs + due.value <= now()) {
           arrive(startMs + due.value);
           due = iterator.next();
@@ -149,7 +158,7 @@ function openLoad({ gateways, seed, runTag, arrivals, maxInFlight, timeoutMs, re
     live.planned();
     if (inFlight >= maxInFlight) {
       recorder.dropped({ route: 'browse', intendedMs });
-      live.ended('dropped');
+      live.ended('browse', 'dropped');
       return;
     }
     inFlight += 1;
@@ -167,7 +176,7 @@ function openLoad({ gateways, seed, runTag, arrivals, maxInFlight, timeoutMs, re
     send({ route, journey, traceparent: span.traceparent }, (result) => {
       const { outcome, order, endedMs } = result;
       recorder.settled({ route, outcome, intendedMs, endedMs, traceId: span.traceId, spanId: span.spanId });
-      live.ended(outcome, endedMs - intendedMs);
+      live.ended(route, outcome, endedMs - intendedMs);
       if (order !== undefined) {
         const { account, idempotencyKey } = journey;
         recorder.acknowledged({ ...order, account, idempotencyKey }, intendedMs);

@@ -42,6 +42,8 @@ export type OpenDriver = {
    * asked for before the last one ended. `startAtMs` is on the run's clock.
    */
   play: (phase: PlayedPhase) => Promise<void>;
+  /** Nobody arrives from now on, in this phase or another: `play` resolves at once. */
+  halt: () => Promise<void>;
   /** Resolves when nobody waits for an answer. */
   drained: () => Promise<void>;
   /** Calls back once a second while there is load. */
@@ -75,6 +77,7 @@ export async function startOpenDriver({
     },
     tokens: () => tokens,
     play: (phase) => child.call('play', phase),
+    halt: () => child.call('halt'),
     drained: () => child.call('drained'),
     onSecond: (listener) => {
       listeners.push(listener);

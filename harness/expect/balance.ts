@@ -14,6 +14,7 @@ export function balance(edge: Edge) {
     avoids(replica: number, { below }: { below: Percent }): Expectation {
       const limit = toShare(below);
       return {
+        edge,
         sentence: `${edge} sends replica ${replica} less than ${below} of its calls`,
         replica: { service: callee, replica },
         judge(seen) {

@@ -16,6 +16,7 @@ export function breaker(edge: Edge) {
     opens({ within }: Within): Expectation {
       const withinMs = toMs(within);
       return {
+        edge,
         sentence: `the breaker on ${edge} opens within ${within}`,
         withinMs,
         judge(seen) {
@@ -31,6 +32,7 @@ export function breaker(edge: Edge) {
     closes({ within }: Within): Expectation {
       const withinMs = toMs(within);
       return {
+        edge,
         sentence: `the breaker on ${edge} closes within ${within}`,
         withinMs,
         judge(seen) {
@@ -48,6 +50,7 @@ export function breaker(edge: Edge) {
     },
     stays(_state: 'closed'): Expectation {
       return {
+        edge,
         sentence: `the breaker on ${edge} stays closed`,
         judge(seen) {
           const { count, refused } = seen.calls(edge);

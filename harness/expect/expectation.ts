@@ -1,5 +1,5 @@
 import { type Duration, toMs } from '../../core/units.ts';
-import type { Route, Service } from '../../system/topology.ts';
+import type { Edge, Route, Service } from '../../system/topology.ts';
 import type { Observations } from '../observe/observations.ts';
 import type { Verdict } from '../record.ts';
 
@@ -13,6 +13,8 @@ export type Expectation = {
   comparesWith?: string;
   /** The longest time from the start of the phase that it speaks of, so that `plan` can refuse one that does not fit. */
   withinMs?: number;
+  /** The edge it speaks of, where it is one: a fault elsewhere does not make it doubtful. */
+  edge?: Edge;
   /** A replica that must exist. */
   replica?: { service: Service; replica: number };
 };

@@ -1,5 +1,6 @@
 import type { Replica } from '../../compose/deployment.ts';
 import { type Edge, endsOf, isService, type Service } from '../../system/topology.ts';
+import type { PlayedFault } from '../fault-log.ts';
 import { servedOutcomes } from '../record.ts';
 import { histogramOf, outcomesOf, paceOf, type Recording } from '../recording.ts';
 import type { Scraper } from './metrics.ts';
@@ -16,6 +17,8 @@ export type Evidence = {
   replicas: readonly Replica[];
   /** Processes of the mall that ended without being told to. */
   deaths: readonly { instance: string; how: string }[];
+  /** The faults that have been played, in the run clock's milliseconds. */
+  faults: readonly PlayedFault[];
   audit?: Audit;
 };
 
@@ -90,10 +93,13 @@ export function observationsOf(evidence: Evidence): (phase: string | null) => Ob
   };
 }
 
-/** What each process says it has made against what has come in, as of the last scrape. */
+/**
+ * What each process says it has made against what has come in, as of the last scrape. What a process made between its last scrape and SIGKILL nobody
+ * knows, so a few more may have come in than are known to have been made.
+ */
 export function spanLedger({ samples, spans, replicas }: Pick<Evidence, 'samples' | 'spans' | 'replicas'>) {
   const received = spans.receivedByInstance();
-  const made = new Map(samples.newest('mall_spans_ended_total').map(({ labels, value }) => [labels.instance, value]));
+  const made = new Map(samples.total('mall_spans_ended_total').map(({ labels, value }) => [labels.instance, value]));
   return replicas.map(({ instance }) => ({ instance, made: made.get(instance) ?? 0, received: received.get(instance) ?? 0 }));
 }
 

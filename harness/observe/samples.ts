@@ -83,6 +83,9 @@ export function createSampleStore({ maxSamples = 2_000_000 }: { maxSamples?: num
       }
       return series;
     },
+    /** What each counter has counted over all lives of its process: one that falls was restarted from zero. */
+    total: (name: string): { labels: Labels; value: number }[] =>
+      (tracksOf.get(name) ?? []).map(({ labels, values }) => ({ labels, value: totalOf(values) })),
     /** The newest value of each series. */
     newest: (name: string, labels: Labels = {}): { labels: Labels; value: number }[] =>
       matching(name, labels).flatMap((track) => {
@@ -91,6 +94,12 @@ export function createSampleStore({ maxSamples = 2_000_000 }: { maxSamples?: num
       }),
   };
 }
+
+const totalOf = (values: readonly number[]) =>
+  values.reduce((sum, value, index) => {
+    const before = values[index - 1] ?? 0;
+    return sum + (value >= before ? value - before : value);
+  }, 0);
 
 type Track = { labels: Labels; atMs: number[]; values: number[] };
 

@@ -29,7 +29,7 @@ ${calm.length > 0 && html`<p class="quiet">Shed nothing: ${calm.map(({ service }
 
 /** Edges under a fault before those that only felt it, and of these the one that refused most. */
 function mostTelling(edges: BreakerEdge[], faults: RunRecord['faults']): BreakerEdge[] {
-  const troubled = new Set(faults.flatMap(({ wires }) => wires.map((wire) => wire.replace(/\.\d+$/, ''))));
+  const troubled = new Set(faults.flatMap(({ places }) => places.map((place) => place.replace(/\.\d+$/, ''))));
   const rank = ({ edge }: BreakerEdge) => (troubled.has(edge) ? 0 : 1);
   return edges.toSorted((a, b) => rank(a) - rank(b) || totalOf(b.points, 'refused') - totalOf(a.points, 'refused'));
 }

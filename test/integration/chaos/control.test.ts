@@ -11,7 +11,7 @@ describeEachServer('control driver', (server) => {
     const control = openControl({ controlUrl: server().controlUrl });
     onTestFinished(() => control.close());
     await createProxy(server(), '127.0.0.1:1');
-    const refused = control.addToxic('p', { name: 'x', type: 'nosuch', stream: 'downstream', attributes: {} });
+    const refused = control.addToxic('p', { name: 'x', type: 'nosuch', stream: 'downstream', toxicity: 1, attributes: {} });
     await expect(refused).rejects.toMatchObject({
       name: 'ControlError',
       status: 400,

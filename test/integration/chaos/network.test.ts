@@ -1,7 +1,10 @@
+import { hostname } from 'node:os';
 import { expect, test } from 'vitest';
-import { cut, reset, silent, slow, throttle } from '../../../chaos/faults.ts';
+import { blackHole, closeAfter, cut, reset, silent, slice, slow, slowClose, throttle } from '../../../chaos/faults.ts';
 import { openNetwork } from '../../../chaos/network.ts';
+import { ownPrefix } from '../../../chaos/owner.ts';
 import { UsageError } from '../../../core/errors.ts';
+import { waitUntil } from '../../../core/time.ts';
 import type { Wire } from '../../../system/topology.ts';
 import {
   connectTo,
@@ -20,7 +23,8 @@ describeEachServer('network', (server) => {
   test('puts a proxy on every wire and takes it away again', async () => {
     const { address } = await startUpstream();
     const network = await openOn(server(), address);
-    expect(Object.keys(await proxiesOf(server())).sort()).toEqual(wiresTo('').map(({ name }) => name));
+    const names = Object.keys(await proxiesOf(server())).sort();
+    expect(names).toEqual(wiresTo('').map(({ name }) => `${ownPrefix()}${name}`));
     for (const { name } of wiresTo(address)) await roundTripMs(await connectTo(network.addressOf(name)));
     expect(() => network.addressOf('orders->nowhere')).toThrow("got 'orders->nowhere'");
     await network.close();
@@ -29,26 +33,28 @@ describeEachServer('network', (server) => {
 
   test('a fault on an edge reaches all its replicas, or the one it names', async () => {
     await using network = await openOn(server(), (await startUpstream()).address);
-    const all = await network.apply(slow('orders->inventory', { by: '60ms' }));
-    expect(all.wires).toEqual(['orders->inventory.1', 'orders->inventory.2']);
-    for (const wire of all.wires) expectAbout(await roundTripMs(await connectTo(network.addressOf(wire))), 60);
+    const both = slow('orders->inventory', { by: '60ms' });
+    expect(network.placesOf(both)).toEqual(['orders->inventory.1', 'orders->inventory.2']);
+    const all = await network.apply(both);
+    for (const wire of network.placesOf(both)) expectAbout(await roundTripMs(await connectTo(network.addressOf(wire))), 60);
     expect(await roundTripMs(await connectTo(network.addressOf('orders->mysql')))).toBeLessThan(58);
-    await all.undo();
+    await all();
 
-    const one = await network.apply(slow('orders->inventory', { by: '60ms', replica: 2 }));
-    expect(one.wires).toEqual(['orders->inventory.2']);
+    const second = slow('orders->inventory', { by: '60ms', replica: 2 });
+    expect(network.placesOf(second)).toEqual(['orders->inventory.2']);
+    const one = await network.apply(second);
     expect(await roundTripMs(await connectTo(network.addressOf('orders->inventory.1')))).toBeLessThan(58);
-    await one.undo();
+    await one();
     expect(await toxicCount(server())).toBe(0);
   });
 
   test('a replica that does not exist is refused with those that do', async () => {
     await using network = await openOn(server(), '127.0.0.1:1');
-    expect(() => network.wiresOf(cut('orders->inventory', { replica: 3 }))).toThrow(
+    expect(() => network.placesOf(cut('orders->inventory', { replica: 3 }))).toThrow(
       "Expected a replica of 'orders->inventory' out of 1, 2, got 3",
     );
-    await expect(network.apply(cut('orders->mysql', { replica: 1 }))).rejects.toThrow("'orders->mysql' has no replicas to choose from");
-    await expect(network.apply(cut('user->redis'))).rejects.toThrow(UsageError);
+    expect(() => network.apply(cut('orders->mysql', { replica: 1 }))).toThrow("'orders->mysql' has no replicas to choose from");
+    expect(() => network.apply(cut('user->redis'))).toThrow(UsageError);
   });
 
   test('cut refuses and closes until every cut is undone', async () => {
@@ -59,10 +65,10 @@ describeEachServer('network', (server) => {
     const [first, second] = [await network.apply(cut('orders->mysql')), await network.apply(cut('orders->mysql'))];
     await client.ended();
     expect(await dialResult(address)).toBe('ECONNREFUSED');
-    await first.undo();
-    await first.undo();
+    await first();
+    await first();
     expect(await dialResult(address)).toBe('ECONNREFUSED');
-    await second.undo();
+    await second();
     await roundTripMs(await connectTo(address));
   });
 
@@ -75,7 +81,7 @@ describeEachServer('network', (server) => {
     write(client, 'question');
     await upstream.peers[0]?.hasReceived(9);
     expect(client.received().toString()).toBe('x');
-    await fault.undo();
+    await fault();
     await client.ended();
     await roundTripMs(await connectTo(network.addressOf('orders->mysql')));
   });
@@ -99,7 +105,7 @@ describeEachServer('network', (server) => {
     const during = await connectTo(address);
     write(during, 'question');
     expect((await during.ended()).how).toBe('reset');
-    await fault.undo();
+    await fault();
     await roundTripMs(await connectTo(address));
   });
 
@@ -109,11 +115,11 @@ describeEachServer('network', (server) => {
     const cutting = await network.apply(cut('orders->mysql'));
     const resetting = await network.apply(reset('orders->mysql'));
     expect(await dialResult(address)).toBe('ECONNREFUSED');
-    await cutting.undo();
+    await cutting();
     const client = await connectTo(address);
     write(client, 'question');
     expect((await client.ended()).how).toBe('reset');
-    await resetting.undo();
+    await resetting();
   });
 
   test('throttle makes answers trickle', async () => {
@@ -124,15 +130,104 @@ describeEachServer('network', (server) => {
     expectAbout((await client.hasReceived(3000)) - sentMs, 300, 150);
   });
 
+  test('a black hole keeps what is sent, and lets it all through when it ends', async () => {
+    const upstream = await startUpstream();
+    await using network = await openOn(server(), upstream.address);
+    const client = await connectTo(network.addressOf('orders->mysql'));
+    await roundTripMs(client);
+    const end = await network.apply(blackHole('orders->mysql'));
+    write(client, 'question');
+    const other = await connectTo(network.addressOf('orders->inventory.1'));
+    for (let index = 0; index < 5; index++) await roundTripMs(other);
+    expect(upstream.peers[0]?.received().toString()).toBe('x');
+    await end();
+    await client.hasReceived(9);
+    expect(client.received().toString()).toBe('xquestion');
+  });
+
+  test('slice makes answers come in pieces', async () => {
+    await using network = await openOn(server(), (await startUpstream()).address);
+    await network.apply(slice('orders->mysql', { bytes: 100, pause: '5ms' }));
+    const client = await connectTo(network.addressOf('orders->mysql'));
+    const sentMs = write(client, Buffer.alloc(1_000));
+    // Pieces are half to all of the size: 10 to 20 of them, after each of which there is a pause.
+    expect((await client.hasReceived(1_000)) - sentMs).toBeGreaterThan(45);
+    expect(client.arrivals.length).toBeGreaterThanOrEqual(10);
+  });
+
+  test('close after some bytes closes each connection when it has carried them', async () => {
+    await using network = await openOn(server(), (await startUpstream()).address);
+    await network.apply(closeAfter('orders->mysql', { bytes: 100 }));
+    for (let connection = 0; connection < 2; connection++) {
+      const client = await connectTo(network.addressOf('orders->mysql'));
+      write(client, Buffer.alloc(150));
+      await client.ended();
+      expect(client.received()).toHaveLength(100);
+    }
+  });
+
+  test('slow close lets who hangs up wait', async () => {
+    await using network = await openOn(server(), (await startUpstream()).address);
+    await network.apply(slowClose('orders->mysql', { by: '150ms' }));
+    const client = await connectTo(network.addressOf('orders->mysql'));
+    await roundTripMs(client);
+    const startMs = now();
+    client.socket.end();
+    expectAbout((await client.ended()).atMs - startMs, 150);
+  });
+
+  test.each([
+    ['upstream', 80],
+    ['downstream', 80],
+    ['both', 160],
+  ] as const)('slow on the way %s takes %d ms', async (direction, expectedMs) => {
+    await using network = await openOn(server(), (await startUpstream()).address);
+    const end = await network.apply(slow('orders->mysql', { by: '80ms', direction }));
+    expectAbout(await roundTripMs(await connectTo(network.addressOf('orders->mysql'))), expectedMs);
+    expect(await toxicCount(server())).toBe(direction === 'both' ? 2 : 1);
+    await end();
+    expect(await toxicCount(server())).toBe(0);
+  });
+
+  test('toxicity draws for each connection whether it is touched', async () => {
+    const upstream = await startUpstream();
+    await using network = await openOn(server(), upstream.address);
+    await network.apply(silent('orders->mysql', { toxicity: '50%' }));
+    const clients = await Promise.all(Array.from({ length: 60 }, () => connectTo(network.addressOf('orders->mysql'))));
+    for (const client of clients) write(client, 'x');
+    // Every question has arrived, so every answer that comes at all is on its way.
+    await waitUntil(
+      { timeoutMs: 5_000, describe: () => `${upstream.peers.length} of 60` },
+      () => upstream.peers.filter((peer) => peer.received().length > 0).length === 60,
+    );
+    await roundTripMs(await connectTo(network.addressOf('orders->inventory.1')));
+    const touched = clients.filter((client) => client.received().length === 0).length;
+    // A fair draw falls outside once in 100,000 runs.
+    expect(touched).toBeGreaterThan(12);
+    expect(touched).toBeLessThan(48);
+  });
+
+  test('proxies of a run that was killed are taken away, those of others are not', async () => {
+    const { call } = server();
+    const dead = `stampede:${hostname()}:999999:1:orders->mysql`;
+    const others = [`stampede:elsewhere:999999:1:orders->mysql`, 'somebody', `${ownPrefix(process.ppid)}orders->mysql`];
+    for (const name of [dead, ...others])
+      await call('POST', '/proxies', { body: { name, listen: '127.0.0.1:0', upstream: '127.0.0.1:1' } });
+    const network = await openOn(server(), '127.0.0.1:1');
+    expect(Object.keys(await proxiesOf(server()))).toHaveLength(wiresTo('').length + others.length);
+    await network.close();
+    expect(Object.keys(await proxiesOf(server())).sort()).toEqual(others.sort());
+  });
+
   test('faults that overlap are undone each on its own', async () => {
     await using network = await openOn(server(), (await startUpstream()).address);
     const client = await connectTo(network.addressOf('orders->mysql'));
     const short = await network.apply(slow('orders->mysql', { by: '50ms' }));
     const long = await network.apply(slow('orders->mysql', { by: '100ms' }));
     expectAbout(await roundTripMs(client), 150);
-    await short.undo();
+    await short();
     expectAbout(await roundTripMs(client), 100);
-    await long.undo();
+    await long();
     expect(await roundTripMs(client)).toBeLessThan(98);
   });
 
@@ -148,7 +243,7 @@ describeEachServer('network', (server) => {
     await using network = await openOn(server(), '127.0.0.1:1');
     const fault = await network.apply(slow('orders->mysql', { by: '50ms' }));
     await server().call('POST', '/reset');
-    await fault.undo();
+    await fault();
   });
 });
 
@@ -161,7 +256,7 @@ test.each(['http://192.168.1.7:8474', 'http://toxiproxy:8474', 'https://127.0.0.
 
 test('a server that is not there is named', async () => {
   const controlUrl = `http://${await deadAddress()}`;
-  await expect(openNetwork({ controlUrl, wires: [], signal })).rejects.toThrow(`Toxiproxy at ${controlUrl} did not answer POST /populate`);
+  await expect(openNetwork({ controlUrl, wires: [], signal })).rejects.toThrow(`Toxiproxy at ${controlUrl} did not answer GET /proxies`);
 });
 
 const signal = new AbortController().signal;

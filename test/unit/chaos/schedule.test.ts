@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { cut, type Fault, silent, slow } from '../../../chaos/faults.ts';
-import type { Network } from '../../../chaos/network.ts';
+import { cut, type Fault, restart, silent, slow } from '../../../chaos/faults.ts';
 import { type FaultChange, playFaults } from '../../../chaos/schedule.ts';
+import type { Target } from '../../../chaos/target.ts';
 
 const slowNow = slow('orders->payment', { by: '1s' });
 const cutLater = cut('user->redis', { from: '5s', lasts: '3s' });
@@ -26,13 +26,37 @@ test('waits for the start of a phase that is announced ahead', async () => {
   expect(timeline()).toEqual(['0 applied slow', '1000 undone slow']);
 });
 
-test('tells which wires a fault was on', async () => {
+test('tells where a fault was on, and each step of it', async () => {
   const { changes, playing } = play([slowNow], { lastsMs: 1_000 });
   await playing;
-  expect(changes.map(({ fault, wires, kind }) => [fault, wires, kind])).toEqual([
-    [slowNow, ['orders->payment.1'], 'applied'],
-    [slowNow, ['orders->payment.1'], 'undone'],
+  const places = ['orders->payment.1'];
+  const occurrence = { fault: slowNow, fromMs: 0, untilMs: 1_000 };
+  expect(changes).toEqual([
+    { occurrence, places, kind: 'asked', atMs: 0 },
+    { occurrence, places, kind: 'applied', atMs: 0 },
+    { occurrence, places, kind: 'ended', atMs: 1_000 },
+    { occurrence, places, kind: 'undone', atMs: 1_000 },
   ]);
+  expect(new Set(changes.map((change) => change.occurrence)).size).toBe(1);
+});
+
+test('a fault that repeats comes again and again, and not beyond its phase', async () => {
+  const { timeline, playing } = play([cut('user->redis', { from: '1s', lasts: '1s', every: '3s' })], { lastsMs: 7_500 });
+  await playing;
+  expect(timeline()).toEqual([
+    '1000 applied cut',
+    '2000 undone cut',
+    '4000 applied cut',
+    '5000 undone cut',
+    '7000 applied cut',
+    '7500 undone cut',
+  ]);
+});
+
+test('a restart is over as soon as it is undone', async () => {
+  const { timeline, playing } = play([restart('orders', { from: '2s' })], { lastsMs: 7_500 });
+  await playing;
+  expect(timeline()).toEqual(['2000 applied restart', '2000 undone restart']);
 });
 
 test('an interruption undoes what is on and begins nothing more', async () => {
@@ -65,9 +89,9 @@ test('what stayed on is told rather than what interrupted it', async () => {
 });
 
 test('a listener that fails leaves no fault on', async () => {
-  const { network, undone, applied } = fakeNetwork({});
+  const { target, undone, applied } = scriptedTarget({});
   const playing = playFaults({
-    ...{ faults: [slowNow], network, lastsMs: 1_000, signal: new AbortController().signal, ...virtualTime(0) },
+    ...{ faults: [slowNow], target, lastsMs: 1_000, signal: new AbortController().signal, ...virtualTime(0) },
     onChange() {
       throw new Error('cannot listen');
     },
@@ -78,37 +102,39 @@ test('a listener that fails leaves no fault on', async () => {
 
 type Conditions = { lastsMs: number; startMs?: number; abortAtMs?: number; cannotApply?: Fault; cannotUndo?: Fault[] };
 
-function play(faults: Fault[], { lastsMs, startMs = 0, abortAtMs, ...network }: Conditions) {
+function play(faults: Fault[], { lastsMs, startMs = 0, abortAtMs, ...script }: Conditions) {
   const changes: FaultChange[] = [];
   const interruption = new AbortController();
   const time = virtualTime(startMs, abortAtMs === undefined ? undefined : { atMs: abortAtMs, interruption });
   const playing = playFaults({
-    ...{ faults, network: fakeNetwork(network).network, lastsMs, signal: interruption.signal, ...time },
+    ...{ faults, target: scriptedTarget(script).target, lastsMs, signal: interruption.signal, ...time },
     onChange: (change) => changes.push(change),
   });
-  return { changes, timeline: () => changes.map(({ atMs, kind, fault }) => `${atMs} ${kind} ${fault.kind}`), playing };
+  return {
+    changes,
+    timeline: () =>
+      changes.flatMap(({ atMs, kind, occurrence }) =>
+        kind === 'applied' || kind === 'undone' ? [`${atMs} ${kind} ${occurrence.fault.kind}`] : [],
+      ),
+    playing,
+  };
 }
 
-function fakeNetwork({ cannotApply, cannotUndo = [] }: { cannotApply?: Fault; cannotUndo?: Fault[] }) {
+function scriptedTarget({ cannotApply, cannotUndo = [] }: { cannotApply?: Fault; cannotUndo?: Fault[] }) {
   const applied: Fault[] = [];
   const undone: Fault[] = [];
-  const network: Network = {
-    addressOf: () => '127.0.0.1:1',
-    wiresOf: ({ edge }) => [`${edge}.1`],
+  const target: Target = {
+    placesOf: (fault) => [`${'edge' in fault ? fault.edge : fault.service}.1`],
     async apply(fault) {
       if (fault === cannotApply) throw new Error(`cannot apply ${fault.kind}`);
       applied.push(fault);
-      return {
-        wires: network.wiresOf(fault),
-        async undo() {
-          if (cannotUndo.includes(fault)) throw new Error(`cannot undo ${fault.kind}`);
-          undone.push(fault);
-        },
+      return async () => {
+        if (cannotUndo.includes(fault)) throw new Error(`cannot undo ${fault.kind}`);
+        undone.push(fault);
       };
     },
-    close: async () => {},
   };
-  return { network, applied, undone };
+  return { target, applied, undone };
 }
 
 /** A clock that jumps to the next waking as soon as everyone sleeps. */

@@ -6,11 +6,11 @@ test('a second counts what happened in it, and the next starts from nothing', ()
   for (let index = 1; index <= 100; index++) {
     live.planned();
     live.sent();
-    live.ended('ok', index);
+    live.ended('browse', 'ok', index);
   }
   live.planned();
-  live.ended('dropped');
-  live.ended('shed', 5_000);
+  live.ended('browse', 'dropped');
+  live.ended('checkout', 'shed', 5_000);
 
   const { latencyMsP50 = 0, latencyMsP99 = 0, ...counts } = live.take({ phase: 'rush', atMs: 1_000, inFlight: 3 });
   expect(counts).toEqual({
@@ -20,6 +20,7 @@ test('a second counts what happened in it, and the next starts from nothing', ()
     planned: 101,
     sent: 100,
     outcomes: { ok: 100, dropped: 1, shed: 1 },
+    routes: { browse: { ended: 101, failed: 1 }, checkout: { ended: 1, failed: 1 } },
   });
   expect(latencyMsP50).toBeCloseTo(50, -0.5);
   expect(latencyMsP99).toBeCloseTo(99, -0.5);
@@ -30,5 +31,6 @@ test('a second counts what happened in it, and the next starts from nothing', ()
     planned: 0,
     sent: 0,
     outcomes: {},
+    routes: {},
   });
 });

@@ -57,6 +57,7 @@ function evidence(parts: { spans: Evidence['spans']; samples: ReturnType<typeof 
       generator: { peakInFlight: 0, priorityRaised: false, cpuMs: 0, loopUtilization: 0 },
     },
     epochMs: 0,
+    faults: [],
     replicas: [at('orders', 1, 4000), at('inventory', 1, 4001), at('inventory', 2, 4002)],
     deaths: [],
   };

@@ -182,6 +182,12 @@ test('the newest value is that of the last page, also where it stood still', () 
   expect(reading([0, 5], [1_000, 6]).newest(name, { instance: 'user.1' })).toEqual([]);
 });
 
+test('a total goes on over the restarts of a process', () => {
+  expect(reading([0, 5], [1_000, 8]).total(name)).toEqual([{ labels: { instance: 'orders.1' }, value: 8 }]);
+  expect(reading([0, 5], [1_000, 8], [2_000, 2], [3_000, 4], [4_000, 0], [5_000, 1]).total(name)[0]?.value).toBe(13);
+  expect(reading([0, 5]).total('another')).toEqual([]);
+});
+
 test('a value that stands still costs two samples however long it does', () => {
   const store = createSampleStore({ maxSamples: 3 });
   for (let index = 0; index < 100; index++) store.add({ instance: 'orders.1', atMs: index * 1_000 }, [sample(5)]);

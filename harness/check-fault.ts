@@ -1,0 +1,94 @@
+import { type Fault, isProcessFault, openConnections, sentenceOf, subjectOf } from '../chaos/faults.ts';
+import { occurrencesOf } from '../chaos/occurrences.ts';
+import { UsageError } from '../core/errors.ts';
+import { type Duration, type Percent, toMs, toShare } from '../core/units.ts';
+import { endsOf, isService, type Service } from '../system/topology.ts';
+import { checkEdge, checkService } from './expect/names.ts';
+
+/** Refuses a fault that names what does not exist, has numbers that mean nothing, or reaches beyond its phase. Throws `UsageError`. */
+export function checkFault(fault: Fault, { lastsMs, replicas }: { lastsMs: number; replicas: Readonly<Record<Service, number>> }): void {
+  if (!Object.hasOwn(openConnections, fault.kind)) refuse(`Expected a fault such as slow(…) or kill(…), got '${fault.kind}'`);
+  checkReplica(fault, replicas);
+  if (!isProcessFault(fault)) checkToxic(fault);
+  checkTimes(fault, lastsMs);
+}
+
+function checkReplica(fault: Fault, replicas: Readonly<Record<Service, number>>): void {
+  if (isProcessFault(fault)) checkService(fault.service);
+  else checkEdge(fault.edge);
+  if (fault.replica === undefined) return;
+  const callee = isProcessFault(fault) ? fault.service : endsOf(fault.edge).callee;
+  if (!isService(callee)) refuse(`'${subjectOf(fault)}' has no replicas, so a fault cannot pick replica ${fault.replica}`);
+  if (!Number.isInteger(fault.replica) || fault.replica < 1 || fault.replica > replicas[callee]) {
+    refuse(`There is no replica ${fault.replica} of ${callee}; it has ${replicas[callee]}, numbered from 1`);
+  }
+}
+
+function checkToxic(fault: Exclude<Fault, { service: Service }>): void {
+  switch (fault.kind) {
+    case 'slow':
+      positive('by', toMs(fault.by), fault.by);
+      toMs(fault.jitter ?? '0ms');
+      break;
+    case 'slowClose':
+      positive('by', toMs(fault.by), fault.by);
+      break;
+    case 'silent':
+      if (fault.closesAfter !== undefined) positive('closesAfter', toMs(fault.closesAfter), fault.closesAfter);
+      break;
+    case 'throttle':
+      if (!(fault.kilobytesPerSecond > 0)) refuse(`Expected a throttle above 0 KB/s, got ${fault.kilobytesPerSecond}`);
+      break;
+    case 'closeAfter':
+      whole('bytes', fault.bytes, 1);
+      break;
+    case 'slice':
+      whole('bytes', fault.bytes, 1);
+      whole('variation', fault.variation ?? 0, 0);
+      if ((fault.variation ?? 0) >= fault.bytes) refuse(`Expected a variation below ${fault.bytes} bytes, got ${fault.variation}`);
+      toMs(fault.pause ?? '0ms');
+      break;
+    case 'cut':
+    case 'blackHole':
+    case 'reset':
+      break;
+    default:
+      fault satisfies never;
+  }
+  const { direction, toxicity } = fault as { direction?: string; toxicity?: Percent };
+  if (direction !== undefined && !['upstream', 'downstream', 'both'].includes(direction)) {
+    refuse(`Expected a direction out of upstream, downstream and both, got '${direction}'`);
+  }
+  if (toxicity !== undefined && toShare(toxicity) === 0) refuse(`'${sentenceOf(fault)}' concerns no connection at all`);
+}
+
+function checkTimes(fault: Fault, lastsMs: number): void {
+  const { from, lasts, every } = fault;
+  const startMs = toMs(from ?? '0ms');
+  const endMs = lasts === undefined ? lastsMs : startMs + toMs(lasts);
+  if (lasts !== undefined) positive('lasts', toMs(lasts), lasts);
+  if (startMs >= lastsMs || endMs > lastsMs)
+    refuse(`The fault '${sentenceOf(fault)}' ends at ${endMs} ms, outside the phase's ${lastsMs / 1_000} s`);
+  if (every === undefined) return;
+  if (fault.kind === 'restart') positive('every', toMs(every), every);
+  else if (lasts === undefined || toMs(lasts) >= toMs(every)) {
+    refuse(`Expected '${sentenceOf(fault)}' to last for less than the ${every} after which it comes again, got ${lasts ?? 'no lasts'}`);
+  }
+  if (occurrencesOf(fault, lastsMs).length > mostOccurrences)
+    refuse(`'${sentenceOf(fault)}' would come more than ${mostOccurrences} times`);
+}
+
+/** Each is a line of the record and of the report. */
+const mostOccurrences = 1_000;
+
+function positive(name: string, ms: number, text: Duration): void {
+  if (!(ms > 0)) refuse(`Expected '${name}' to be above 0, got '${text}'`);
+}
+
+function whole(name: string, number: number, least: number): void {
+  if (!Number.isInteger(number) || number < least) refuse(`Expected '${name}' to be a whole number from ${least}, got ${number}`);
+}
+
+function refuse(sentence: string): never {
+  throw new UsageError(sentence);
+}
