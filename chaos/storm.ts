@@ -1,3 +1,4 @@
+import { UsageError } from '../core/errors.ts';
 import { type Random, seededRandom } from '../core/random.ts';
 import { type Duration, type Rate, toMs, toRatePerSecond } from '../core/units.ts';
 import type { Edge } from '../system/topology.ts';
@@ -35,7 +36,7 @@ export function storm({
 }): NetworkFault[] {
   const random = seededRandom(seed);
   const [perSecond, startMs, lastsMs] = [toRatePerSecond(rate), toMs(from), toMs(lasts)];
-  if (!(perSecond > 0)) throw new RangeError(`Expected a storm to have a rate above 0, got '${rate}'`);
+  if (!(perSecond > 0)) throw new UsageError(`Expected a storm to have a rate above 0, got '${rate}'`);
   const faults: NetworkFault[] = [];
   for (let atMs = gapMs(); atMs < lastsMs - shortestMs; atMs += gapMs()) {
     const mostMs = Math.min(longestMs, lastsMs - atMs);
