@@ -45,7 +45,7 @@ export function openControl({
 
   return {
     async proxies() {
-      return Object.keys(JSON.parse(await call('GET', '/proxies')) as object);
+      return Object.keys(objectIn(await call('GET', '/proxies')) ?? fail(`What answers at ${origin} is no Toxiproxy`));
     },
     async populate(proxies) {
       const answer = await call('POST', '/populate', { body: proxies });
@@ -105,6 +105,20 @@ function controlAddress(controlUrl: string, { allowRemote }: { allowRemote: bool
 
 const proxyPath = (proxy: string) => `/proxies/${encodeURIComponent(proxy)}`;
 
+/** The object that a text is, where it is one. */
+function objectIn(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function fail(sentence: string): never {
+  throw new Error(sentence);
+}
+
 function listensOf(answer: string): Map<string, string> {
   const { proxies } = JSON.parse(answer) as { proxies?: unknown };
   if (!Array.isArray(proxies)) throw new Error(`Expected Toxiproxy to answer with the list of proxies, got ${answer.slice(0, 200)}`);
@@ -113,10 +127,6 @@ function listensOf(answer: string): Map<string, string> {
 
 /** The server's own words where it gave some; the type it calls them is not JSON, even though they are. */
 function reasonIn(text: string): string {
-  try {
-    const { error } = JSON.parse(text) as { error?: unknown };
-    return typeof error === 'string' ? error : text;
-  } catch {
-    return text.trim();
-  }
+  const { error } = (objectIn(text) ?? {}) as { error?: unknown };
+  return typeof error === 'string' ? error : text.trim();
 }

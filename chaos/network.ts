@@ -1,4 +1,4 @@
-import { UsageError } from '../core/errors.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
 import type { Wire } from '../system/topology.ts';
 import { openControl } from './control.ts';
 import { type NetworkFault, openConnections } from './faults.ts';
@@ -17,7 +17,7 @@ export type Network = Target<NetworkFault> & {
 
 /**
  * Puts a proxy on each wire, on a free loopback port, and takes away what runs that were killed have left on the server. The server behind `controlUrl` may be the embedded or a real
- * Toxiproxy; one that is not on this machine is a `UsageError` unless `allowRemote` says that it is meant: then the proxies listen on all
+ * Toxiproxy; one that does not answer is a `UsageError`, and so is one that is not on this machine unless `allowRemote` says that it is meant: then the proxies listen on all
  * interfaces over there, and the upstreams must be reachable from there. `signal` gives up the opening.
  */
 export async function openNetwork({
@@ -40,7 +40,10 @@ export async function openNetwork({
 
   try {
     signal.throwIfAborted();
-    await all((await control.proxies()).filter(isOrphan).map((name) => control.removeProxy(name)));
+    const present = await control.proxies().catch((cause: unknown) => {
+      throw new UsageError(messageOf(cause), { cause });
+    });
+    await all(present.filter(isOrphan).map((name) => control.removeProxy(name)));
     const listen = isLoopback(hostOf(controlUrl)) ? '127.0.0.1:0' : ':0';
     const listens = await control.populate(wires.map(({ name, upstream }) => ({ name: proxyOn(name), listen, upstream })));
     addresses = new Map([...listens].map(([name, address]) => [name.slice(prefix.length), addressFrom(address, controlUrl)]));

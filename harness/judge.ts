@@ -45,7 +45,7 @@ export function conclude({
 }: {
   verdicts: readonly JudgedExpectation[];
   stoppedBy?: readonly JudgedExpectation[] | undefined;
-  /** The sentence of the stop condition that came true. */
+  /** Why it was not played to its end. */
   abortedBy?: string | undefined;
 }): {
   outcome: Outcome;

@@ -97,7 +97,7 @@ async function play({ settings, folder, undo }: { settings: RunSettings; folder:
   await settle({ testbed, signal });
   const evidence = await collectEvidence({ testbed, faults: played.faults });
   const verdicts = judgeAll(plan, played, evidence);
-  const conclusion = conclude({ verdicts, stoppedBy: played.stoppedBy, abortedBy: played.aborted?.condition.sentence });
+  const conclusion = conclude({ verdicts, stoppedBy: played.stoppedBy, abortedBy: played.aborted?.why });
   const record = tellRecord({
     plan,
     file,

@@ -96,7 +96,7 @@ export function tellRecord({
 }
 
 function abortedAs({ aborted }: Played, back: (ms: number) => number): Pick<RunRecord, 'aborted'> {
-  return aborted === undefined ? {} : { aborted: { atMs: back(aborted.atMs), why: aborted.condition.sentence } };
+  return aborted === undefined ? {} : { aborted: { atMs: back(aborted.atMs), why: aborted.why } };
 }
 
 function machine(): RunRecord['run']['machine'] {

@@ -27,6 +27,8 @@ export type Testbed = {
   canaries: Canaries;
   /** Processes that have ended without being told to, of the mall and of all that it stands on. */
   deaths: () => readonly Death[];
+  /** The same of the embedded Toxiproxy alone. */
+  proxyDeaths: () => readonly Death[];
   driver: OpenDriver;
   spans: SpanStore;
   scraper: Scraper;
@@ -74,7 +76,8 @@ export async function setUpTestbed({
   const toxiproxy = await openToxiproxy({ folder, clock, signal, undo });
   await local.startServers();
   const network = await openNetwork({ ...toxiproxy, wires: local.wires, signal });
-  undo.defer(() => network.close());
+  // A server that is gone has taken its proxies along.
+  undo.defer(async () => (toxiproxy.deaths().length === 0 ? await network.close() : undefined));
 
   steps.begin('mall');
   const deployment = await local.startMall({
@@ -102,7 +105,7 @@ export async function setUpTestbed({
   const canaries = openCanaries({ stations, nowMs: clock.nowMs, signal });
   undo.defer(() => canaries.close());
   const deaths = () => [...deployment.deaths(), ...toxiproxy.deaths()];
-  return { deployment, target, canaries, deaths, driver, spans, scraper, auditor, epochMs };
+  return { deployment, target, canaries, deaths, proxyDeaths: toxiproxy.deaths, driver, spans, scraper, auditor, epochMs };
 }
 
 /** Eight hexadecimal digits that begin every trace id of the run. All zeros are kept for no trace at all. */

@@ -7,17 +7,21 @@ import { createFaultLog, type PlayedFault } from './fault-log.ts';
 import { holds, type JudgedExpectation } from './judge.ts';
 import { ratesOf } from './load.ts';
 import type { Plan, PlannedPhase } from './plan.ts';
-import { type StopCondition, watchConditions } from './stop-condition.ts';
+import { soon } from './settle.ts';
+import { watchConditions } from './stop-condition.ts';
 import type { Testbed } from './testbed.ts';
 
 /** How a phase really went. Times are the run clock's milliseconds. */
 export type PlayedPhase = { planned: PlannedPhase; fromMs: number; untilMs: number; fromPerSecond: number; toPerSecond: number };
-/** `stoppedBy` are the verdicts of the precondition that was not met, `aborted` is the stop condition that came true: the last phase was not played to its end. */
+/**
+ * `stoppedBy` are the verdicts of the precondition that was not met. `aborted` says why the last phase was not played to its end: a stop condition
+ * came true, or the proxies died.
+ */
 export type Played = {
   phases: PlayedPhase[];
   faults: PlayedFault[];
   stoppedBy?: JudgedExpectation[];
-  aborted?: { atMs: number; condition: StopCondition };
+  aborted?: { atMs: number; why: string };
 };
 
 /** A second of the run for whoever watches: `elapsedMs` of the timeline's `lastsMs`, and the faults that are on. */
@@ -61,22 +65,15 @@ export async function playTimeline({
     if (current === undefined || aborted !== undefined) return;
     const elapsedMs = current.planned.fromMs + Math.min(current.planned.lastsMs, Math.max(0, clock.nowMs() - current.fromMs));
     onMoment({ ...live, elapsedMs, lastsMs: plan.lastsMs, faults: log.active().map(sentenceOf) });
-    const condition = metCondition(live);
-    if (condition === undefined) return;
-    aborted = { atMs: clock.nowMs(), condition };
-    abort.abort();
-    // Should the generator be gone, whoever waits for its phase hears of it.
-    driver.halt().catch(() => undefined);
+    const why = metCondition(live)?.sentence ?? endOfProxies();
+    if (why !== undefined) abortNow(why);
   });
 
   try {
     for (const planned of plan.phases) {
       const phase = begin(planned);
       await unlessFaultsFail(playPhase(phase));
-      if (aborted !== undefined) {
-        phase.untilMs = aborted.atMs;
-        break;
-      }
+      if (aborted !== undefined) break;
       if (planned.phase.otherwise === 'stop') {
         await unlessFaultsFail(Promise.all([driver.drained(), ...faulting]));
         const verdicts = await judgeNow(phase, log.played());
@@ -84,12 +81,35 @@ export async function playTimeline({
       }
     }
     await unlessFaultsFail(Promise.all([driver.drained(), ...faulting]));
-    return { phases, faults: await log.settled(), ...(aborted === undefined ? {} : { aborted }) };
+    return await conclusion();
   } catch (cause) {
-    // The load ends with its driver, which the run closes now; faults are undone here, and waited for.
+    // Faults are undone here, and waited for.
     ending.abort(cause);
     await Promise.allSettled(faulting);
-    throw cause;
+    if (signal.aborted || !(await soon(1_000, signal, async () => endOfProxies() !== undefined))) throw cause;
+    // Without proxies no fault can be applied and no call be made: that is no defect, and what was seen until then is worth a record.
+    abortNow(endOfProxies() ?? '');
+    await driver.drained();
+    return conclusion();
+  }
+
+  async function conclusion(): Promise<Played> {
+    const last = phases.at(-1);
+    if (aborted !== undefined && last !== undefined) last.untilMs = Math.min(last.untilMs, aborted.atMs);
+    return { phases, faults: await log.settled(), ...(aborted === undefined ? {} : { aborted }) };
+  }
+
+  /** Every call of the mall goes through them. */
+  function endOfProxies(): string | undefined {
+    const [death] = testbed.proxyDeaths();
+    return death === undefined ? undefined : `${death.instance}, through which all calls go, died (${death.how})`;
+  }
+
+  function abortNow(why: string): void {
+    aborted ??= { atMs: clock.nowMs(), why };
+    abort.abort();
+    // Should the generator be gone, whoever waits for its phase hears of it.
+    driver.halt().catch(() => undefined);
   }
 
   function begin(planned: PlannedPhase): PlayedPhase {

@@ -36,6 +36,18 @@ test('a server that does not answer in time is named', async () => {
   await expect(control.setEnabled('p', true)).rejects.toThrow(`Toxiproxy at ${controlUrl} did not answer POST /proxies/p within 100 ms`);
 });
 
+test('whatever else answers there is no Toxiproxy', async () => {
+  const stranger = createServer((_, response) => response.end('<html>welcome</html>')).listen(0, '127.0.0.1');
+  await once(stranger, 'listening');
+  const controlUrl = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`;
+  const control = openControl({ controlUrl });
+  onTestFinished(async () => {
+    await control.close();
+    stranger.close();
+  });
+  await expect(control.proxies()).rejects.toThrow(`What answers at ${controlUrl} is no Toxiproxy`);
+});
+
 test('a server elsewhere is spoken to only where that is said', async () => {
   const controlUrl = 'http://toxiproxy.invalid:8474';
   expect(() => openControl({ controlUrl })).toThrow(UsageError);
