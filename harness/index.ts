@@ -1,11 +1,13 @@
 /** The vocabulary of a scenario: all that a file in `scenarios/` imports. */
 export { blackHole, closeAfter, cut, kill, pause, reset, restart, silent, slice, slow, slowClose, throttle } from '../chaos/faults.ts';
 export { storm } from '../chaos/storm.ts';
+export { amplification } from './expect/amplification.ts';
 export { balance } from './expect/balance.ts';
 export { orders, stock } from './expect/books.ts';
 export { breaker } from './expect/breaker.ts';
 export { errors } from './expect/errors.ts';
 export { latency } from './expect/latency.ts';
+export { recovery } from './expect/recovery.ts';
 export { shedding } from './expect/shedding.ts';
 export { traces } from './expect/traces.ts';
 export { ramp, steady } from './load.ts';

@@ -122,6 +122,31 @@ export type FaultRecord = {
   effects: EffectRecord[];
   /** Places that carried nothing of the mall's while it was on: there it can have broken nothing. */
   idle: string[];
+  /** What it did to edges, the most hurt first. */
+  impacts: ImpactRecord[];
+};
+/**
+ * Calls on an edge while a fault was on, and how it went afterwards. `AfterMs` of the first error and refusal count from `fromMs`, the others from
+ * `untilMs`. `recovered` is `no` where the fault was gone and the edge did not come back while it was watched.
+ */
+export type ImpactRecord = {
+  edge: string;
+  wanted: number;
+  /** Those that left the caller, repetitions included. */
+  sent: number;
+  failed: number;
+  refused: number;
+  /** Sent for each one that was wanted. */
+  amplification?: number;
+  firstErrorAfterMs?: number;
+  firstRefusalAfterMs?: number;
+  lastErrorAfterMs?: number;
+  calmAfterMs?: number;
+  /** Of calls that went well. */
+  latencyMsP95: { before?: number; during?: number; after?: number };
+  recovered: 'yes' | 'no' | 'unknown';
+  troubledShareAfter?: number;
+  watchedMs: number;
 };
 /** Absent times: it was not seen. */
 export type EffectRecord = {
@@ -203,5 +228,13 @@ export async function readRecord(path: string): Promise<RunRecord> {
   }
   if (record?.version !== 1 || !Array.isArray(record.phases))
     throw new UsageError(`'${file}' is a record of version ${record?.version}; this Stampede reads version 1`);
-  return record;
+  return { ...record, faults: record.faults.map(faultOfToday) };
+}
+
+/** Records that were written before faults were watched know less of them, and called their places wires. */
+function faultOfToday(
+  fault: Pick<FaultRecord, 'phase' | 'sentence' | 'fromMs' | 'untilMs'> & Partial<FaultRecord> & { wires?: string[] },
+): FaultRecord {
+  const { wires = [], ...known } = fault;
+  return { places: wires, askedMs: fault.fromMs, effects: [], idle: [], impacts: [], ...known };
 }

@@ -6,7 +6,7 @@ import type { Capacity } from './drivers/autocannon.ts';
 import type { PlayedFault } from './fault-log.ts';
 import type { JudgedExpectation } from './judge.ts';
 import { sentenceOf as loadSentence } from './load.ts';
-import { type Evidence, epochToTimeline, sheddingOf, spanLedger } from './observe/evidence.ts';
+import { type Evidence, epochToTimeline, impactsIn, sheddingOf, spanLedger } from './observe/evidence.ts';
 import { idlePlaces } from './observe/idle.ts';
 import { recordOf } from './observe/traces.ts';
 import type { Plan } from './plan.ts';
@@ -79,7 +79,7 @@ export function tellRecord({
       shoppersPerSecondFrom: fromPerSecond,
       shoppersPerSecondTo: toPerSecond,
     })),
-    faults: played.faults.map((fault) => faultRecord(fault, { back, idle: idlePlaces(evidence, fault) })),
+    faults: faultRecords(evidence, back),
     verdicts,
     requests: requestRows(recording),
     timeline: timelinePoints(recording),
@@ -110,9 +110,17 @@ function machine(): RunRecord['run']['machine'] {
   };
 }
 
+function faultRecords(evidence: Evidence, back: (ms: number) => number): FaultRecord[] {
+  const untilMs = evidence.recording.phases.at(-1)?.untilMs ?? 0;
+  const impacts = impactsIn(evidence, { untilMs });
+  return evidence.faults.map((fault, index) =>
+    faultRecord(fault, { back, idle: idlePlaces(evidence, fault), impacts: impacts[index]?.impacts ?? [] }),
+  );
+}
+
 function faultRecord(
   { phase, fault, places, askedMs, fromMs, untilMs, effects }: PlayedFault,
-  { back, idle }: { back: (ms: number) => number; idle: string[] },
+  { back, ...seen }: { back: (ms: number) => number } & Pick<FaultRecord, 'idle' | 'impacts'>,
 ): FaultRecord {
   return {
     phase,
@@ -126,7 +134,7 @@ function faultRecord(
       ...(felt === undefined ? {} : { felt: { ...felt, atMs: back(felt.atMs) } }),
       ...(goneAtMs === undefined ? {} : { goneAtMs: back(goneAtMs) }),
     })),
-    idle,
+    ...seen,
   };
 }
 

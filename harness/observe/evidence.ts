@@ -1,10 +1,12 @@
+import { sentenceOf, subjectOf } from '../../chaos/faults.ts';
 import type { Replica } from '../../compose/deployment.ts';
 import { type Edge, endsOf, isService, type Service } from '../../system/topology.ts';
 import type { PlayedFault } from '../fault-log.ts';
 import { servedOutcomes } from '../record.ts';
 import { histogramOf, outcomesOf, paceOf, type Recording } from '../recording.ts';
+import { impactsOf } from './impact.ts';
 import type { Scraper } from './metrics.ts';
-import type { Audit, Observations, Shedding, SheddingPoint, TraceFindings, Window } from './observations.ts';
+import type { Audit, FaultImpact, Observations, Shedding, SheddingPoint, TraceFindings, Window } from './observations.ts';
 import type { SpanStore, Trace } from './spans.ts';
 import { passesThrough, problemsOf } from './traces.ts';
 
@@ -48,16 +50,19 @@ export function observationsOf(evidence: Evidence): (phase: string | null) => Ob
       },
       calls(edge, part = window) {
         const found = spans.calls(edge, early(part));
-        const { firstRefusalMs: first, lastRefusalMs: last, ...counts } = found;
+        const { firstRefusalMs: first, lastRefusalMs: last, firstFailureMs: failedFirst, lastFailureMs: failedLast, ...counts } = found;
         const back = epochToTimeline(evidence);
         return {
           ...counts,
           ...(first === undefined ? {} : { firstRefusalMs: back(first) }),
           ...(last === undefined ? {} : { lastRefusalMs: back(last) }),
+          ...(failedFirst === undefined ? {} : { firstFailureMs: back(failedFirst) }),
+          ...(failedLast === undefined ? {} : { lastFailureMs: back(failedLast) }),
         };
       },
       countedRefusals: (edge, part = window) => countedRefusals(evidence, edge, early(part)),
       shedding: (service, part = window) => sheddingOf(evidence, service, part),
+      impacts: () => impactsIn(evidence, window),
       picks(edge) {
         const { caller, callee } = endsOf(edge);
         if (!isService(callee)) return { bySpan: new Map(), byCounter: new Map() };
@@ -101,6 +106,28 @@ export function spanLedger({ samples, spans, replicas }: Pick<Evidence, 'samples
   const received = spans.receivedByInstance();
   const made = new Map(samples.total('mall_spans_ended_total').map(({ labels, value }) => [labels.instance, value]));
   return replicas.map(({ instance }) => ({ instance, made: made.get(instance) ?? 0, received: received.get(instance) ?? 0 }));
+}
+
+/** What the faults did that began before the end of this stretch of the timeline, as far as could be seen by then. */
+export function impactsIn(evidence: Evidence, { untilMs }: Pick<Window, 'untilMs'>): FaultImpact[] {
+  const { faults, spans, epochMs, recording } = evidence;
+  const all = faults.map((played) => ({
+    played,
+    subject: subjectOf(played.fault),
+    askedMs: played.askedMs - epochMs,
+    fromMs: played.fromMs - epochMs,
+    untilMs: played.untilMs - epochMs,
+  }));
+  const timeline = toEvidenceTime(evidence, { fromMs: 0, untilMs });
+  return all
+    .filter(({ askedMs }) => askedMs < timeline.untilMs)
+    .map((fault) => ({
+      sentence: sentenceOf(fault.played.fault),
+      subject: fault.subject,
+      fromMs: fault.played.fromMs - recording.startMs,
+      untilMs: fault.played.untilMs - recording.startMs,
+      impacts: impactsOf(fault, { all, seen: spans, timeline }),
+    }));
 }
 
 /** One point for each second of the window, all replicas together. */

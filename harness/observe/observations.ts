@@ -1,6 +1,7 @@
 import type { Histogram } from 'hdr-histogram-js';
 import type { Edge, Route, Service } from '../../system/topology.ts';
 import type { RequestOutcome } from '../record.ts';
+import type { Impact } from './impact.ts';
 
 /** A stretch of the run, in milliseconds of the run's own time. */
 export type Window = { fromMs: number; untilMs: number };
@@ -18,6 +19,8 @@ export type Observations = {
   countedRefusals: (edge: Edge, window?: Window) => number | undefined;
   /** From the service's own counters, all its replicas together. */
   shedding: (service: Service, window?: Window) => Shedding;
+  /** What each fault did that began before the window's end, as far as that could be seen by then; in order of their start. */
+  impacts: () => FaultImpact[];
   /** Calls per replica of the callee, counted twice: from the callers' spans, and from their pick counters. */
   picks: (edge: Edge) => { bySpan: ReadonlyMap<number, number>; byCounter: ReadonlyMap<number, number> };
   traces: (route: Route) => TraceFindings;
@@ -39,13 +42,20 @@ export type Answers = {
   /** Response times in microseconds of answers that served the shopper: `ok` and `degraded`. */
   served: Histogram;
 };
+/** Times are milliseconds of the timeline. `subject` is the fault's edge, or the service whose process it took. */
+export type FaultImpact = { sentence: string; subject: string; fromMs: number; untilMs: number; impacts: Impact[] };
 export type Calls = {
   count: number;
   failed: number;
   /** Calls that the caller's own breaker refused to send. */
   refused: number;
+  /** Of all calls those that repeated one which had failed. */
+  retried: number;
   firstRefusalMs?: number;
   lastRefusalMs?: number;
+  /** When the first and the last call that failed ended. */
+  firstFailureMs?: number;
+  lastFailureMs?: number;
   /** Calls that were sent after the last refusal. */
   sentSinceLastRefusal: number;
 };

@@ -147,6 +147,7 @@ export function createSpanStore({
     left: () => ({ ...left, calls: callCounts.left() }),
     edges: callCounts.edges,
     calls: callCounts.calls,
+    slices: callCounts.slices,
     picks: callCounts.picks,
     trace: (traceId: string): Trace | undefined => kept.get(traceId),
     /** Kept traces that began in the window, except truncated ones: nothing can be said of those. */

@@ -10,6 +10,9 @@ import { timeline } from './scale.ts';
 /** At most this much of what happened before the first and after the last phase is shown. */
 const marginMs = 15_000;
 
+/** Those of a storm after these are folded away. */
+const mostLanes = 12;
+
 /** The shared axis of a record, and the bands that every panel has behind its lines. */
 export function groundOf(record: RunRecord): Ground {
   const time = timeline(stretchOf(record));
@@ -32,13 +35,18 @@ export function phaseStrip({ phases }: RunRecord, { time }: Ground): Markup {
 export function faultLanes(record: RunRecord, { time }: Ground): Markup | undefined {
   const faults = byStart(record);
   if (faults.length === 0) return undefined;
-  return html`<ol class="faults" aria-label="Faults">${faults.map(
+  const lanes = faults.map(
     (
       { sentence, fromMs, untilMs },
       index,
     ) => html`<li><p><b class="letter">${letterOf(index)}</b> ${sentence} <small>${formatMoment(fromMs)}–${formatMoment(untilMs)}</small></p>
 <div class="frame"><div class="values"></div><div class="plot"><i style="${placed(time, fromMs, untilMs)}"></i></div><div class="ends"></div></div></li>`,
-  )}</ol>`;
+  );
+  const [shown, folded] = [lanes.slice(0, mostLanes), lanes.slice(mostLanes)];
+  return html`<ol class="faults" aria-label="Faults">${shown}</ol>${
+    folded.length > 0 &&
+    html`<details class="again"><summary>${formatCount(folded.length)} more faults</summary><ol class="faults" aria-label="More faults">${folded}</ol></details>`
+  }`;
 }
 
 function stretchOf({ phases, timeline: points }: RunRecord): { fromMs: number; untilMs: number } {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { RunRecord } from '../../harness/record.ts';
 import { verdictWords } from '../format.ts';
 import { honestySection } from './honesty.ts';
+import { impactSection } from './impact.ts';
 import { embedded, html, trusted } from './markup.ts';
 import { percentilesSection } from './percentiles.ts';
 import { routesOf, timelineSection } from './timeline.ts';
@@ -28,11 +29,12 @@ export function renderHtml(record: RunRecord): string {
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
 <title>${verdictWords[record.outcome].mark} ${record.scenario.name} · ${record.run.startedAt.slice(0, 10)}</title>
 <link rel="icon" href="data:,">
-<style>${['colours.css', 'page.css', 'charts.css', 'traces.css'].map((name) => trusted(beside(name)))}${choices(record)}</style></head>
+<style>${['colours.css', 'page.css', 'charts.css', 'traces.css', 'impact.css'].map((name) => trusted(beside(name)))}${choices(record)}</style></head>
 <body><a class="skip" href="#timeline">Skip to the timeline</a><main>
 ${headerSection(record)}
 ${verdictsSection(record)}
 ${timelineSection(record)}
+${impactSection(record)}
 ${percentilesSection(record)}
 ${tracesSection(record)}
 ${honestySection(record)}

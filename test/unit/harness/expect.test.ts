@@ -1,8 +1,9 @@
 import { build } from 'hdr-histogram-js';
 import { expect, test } from 'vitest';
 import { requestsFor } from '../../../harness/expect/latency.ts';
-import { balance, breaker, errors, latency, orders, shedding, stock, traces } from '../../../harness/index.ts';
-import type { Audit, Calls, Observations, SheddingPoint } from '../../../harness/observe/observations.ts';
+import { amplification, balance, breaker, errors, latency, orders, recovery, shedding, stock, traces } from '../../../harness/index.ts';
+import type { Impact } from '../../../harness/observe/impact.ts';
+import type { Audit, Calls, FaultImpact, Observations, SheddingPoint } from '../../../harness/observe/observations.ts';
 import type { RequestOutcome } from '../../../harness/record.ts';
 
 const window = { fromMs: 10_000, untilMs: 30_000 };
@@ -25,6 +26,7 @@ function seen(facts: {
   calls?: Partial<Calls>;
   refusedBefore?: number;
   counted?: number;
+  impacts?: FaultImpact[];
   shedding?: SheddingPoint[];
   silent?: string[];
   deaths?: { instance: string; how: string }[];
@@ -49,9 +51,11 @@ function seen(facts: {
       count: 0,
       failed: 0,
       sentSinceLastRefusal: 0,
+      retried: 0,
       ...facts.calls,
       refused: (facts.calls?.refused ?? 0) + (within?.fromMs === 0 ? (facts.refusedBefore ?? 0) : 0),
     }),
+    impacts: () => facts.impacts ?? [],
     countedRefusals: () => facts.counted,
     shedding: (_service, within = window) => ({
       points: (facts.shedding ?? []).filter(({ atMs }) => atMs >= within.fromMs && atMs < within.untilMs),
@@ -72,6 +76,17 @@ function seen(facts: {
     phase: () => facts.calm ?? seen({}),
   };
 }
+
+/** A fault that was undone at `untilMs` of the timeline, and what it did to orders->payment. */
+const faultOn = (subject: string, untilMs: number, impact: Partial<Impact>): FaultImpact => ({
+  ...{ sentence: `${subject}: cut`, subject, fromMs: untilMs - 5_000, untilMs },
+  impacts: [
+    {
+      ...{ edge: 'orders->payment', wanted: 100, sent: 100, failed: 10, refused: 0 },
+      ...{ latencyMsP95: {}, recovered: 'unknown', watchedMs: 10_000, ...impact },
+    },
+  ],
+});
 
 const times = (count: number, ms: number) => Array.from({ length: count }, () => ms);
 
@@ -315,7 +330,60 @@ test('books without an order are unknown, not good', () => {
   }
 });
 
+test.each<[string, Partial<Impact>, string, string]>([
+  [
+    'back in time',
+    { recovered: 'yes', calmAfterMs: 4_500, lastErrorAfterMs: 4_180 },
+    'met',
+    'back 4.5 s after it, last error 4.2 s after it',
+  ],
+  ['never hurt', { recovered: 'yes', calmAfterMs: 0 }, 'met', 'back 0.0 s after it, no error since'],
+  ['back too late', { recovered: 'yes', calmAfterMs: 11_000 }, 'missed', 'back only 11.0 s after it'],
+  [
+    'never back',
+    { recovered: 'no', watchedMs: 20_000, troubledShareAfter: 0.34 },
+    'missed',
+    'metastable: the fault is gone for 20.0 s and 34.0% of calls are still in trouble',
+  ],
+  [
+    'not seen enough',
+    { recovered: 'unknown', watchedMs: 900 },
+    'unknown',
+    'too little was seen before it, or in the 0.9 s after it, to compare',
+  ],
+])('an edge that is %s', (_case, impact, outcome, observed) => {
+  const claim = recovery('orders->payment').happens({ within: '10s' });
+  expect(claim.judge(seen({ impacts: [faultOn('orders->payment', 20_000, impact)] }))).toEqual({ outcome, observed });
+});
+
+test('recovery is that from the last fault on the edge, or on the processes it leads to', () => {
+  const claim = recovery('orders->payment').happens({ within: '10s' });
+  const [back, down] = [{ recovered: 'yes', calmAfterMs: 0 }, { recovered: 'no' }] as const;
+  const judged = (...impacts: FaultImpact[]) => claim.judge(seen({ impacts })).outcome;
+  expect(judged(faultOn('orders->payment', 10_000, down), faultOn('payment', 15_000, back))).toBe('met');
+  expect(judged(faultOn('payment', 15_000, down), faultOn('orders->payment', 10_000, back))).toBe('missed');
+  // Those of other edges, and those that go on beyond the phase, say nothing.
+  expect(judged(faultOn('orders->payment', 10_000, back), faultOn('orders->user', 15_000, down), faultOn('payment', 31_000, down))).toBe(
+    'met',
+  );
+  expect(judged()).toBe('unknown');
+  expect(judged({ ...faultOn('orders->payment', 10_000, back), impacts: [] })).toBe('unknown');
+});
+
+test('retries are judged by the calls that they add', () => {
+  const claim = amplification('orders->payment').below(1.2);
+  expect(claim.judge(seen({ calls: { count: 110, retried: 10 } }))).toEqual({
+    outcome: 'met',
+    observed: '1.10: 110 sent for 100 wanted, 10 of them retries',
+  });
+  expect(claim.judge(seen({ calls: { count: 130, retried: 30 } })).outcome).toBe('missed');
+  // What the caller's own breaker refused never reached the callee.
+  expect(claim.judge(seen({ calls: { count: 130, retried: 30, refused: 80 } })).outcome).toBe('met');
+  expect(claim.judge(seen({ calls: { count: 4, retried: 0 } })).outcome).toBe('unknown');
+});
+
 test('limits that nothing could meet are refused', () => {
+  expect(() => amplification('orders->payment').below(0)).toThrow('Expected an amplification above 0 for orders->payment, got 0');
   expect(() => errors('checkout').below('0%')).toThrow('cannot fail');
   expect(() => shedding('gateway').between('90%', '2%')).toThrow("got between('90%', '2%')");
 });

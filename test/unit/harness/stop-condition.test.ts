@@ -58,7 +58,7 @@ function abortsAfter(
   const look = watchConditions({
     conditions,
     nowMs: () => nowMs,
-    callsOn: (_edge, { fromMs }) => ({ count: 0, failed: 0, refused: 0, sentSinceLastRefusal: 0, ...calls[fromMs / 1_000] }),
+    callsOn: (_edge, { fromMs }) => ({ count: 0, failed: 0, refused: 0, sentSinceLastRefusal: 0, retried: 0, ...calls[fromMs / 1_000] }),
   });
   for (let seconds = 1; seconds <= Math.max(routes.length, calls.length + 1); seconds++) {
     nowMs = seconds * 1_000;

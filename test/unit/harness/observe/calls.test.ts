@@ -79,7 +79,13 @@ test('refusals of a window are counted, with the first and the last of them', ()
   const counts = counting(refusedAt(905), refusedAt(110), refusedAt(190), aCall(edge, { startMs: 950 }));
   expect(counts.calls(edge, always)).toMatchObject({ refused: 3, firstRefusalMs: 110, lastRefusalMs: 905 });
   expect(counts.calls(edge, { fromMs: 0, untilMs: 500 })).toMatchObject({ refused: 2, lastRefusalMs: 190 });
-  expect(counts.calls(edge, { fromMs: 300, untilMs: 500 })).toEqual({ count: 0, failed: 0, refused: 0, sentSinceLastRefusal: 0 });
+  expect(counts.calls(edge, { fromMs: 300, untilMs: 500 })).toEqual({
+    count: 0,
+    failed: 0,
+    refused: 0,
+    sentSinceLastRefusal: 0,
+    retried: 0,
+  });
 });
 
 test('the first and last refusal never lie outside the window', () => {
@@ -94,7 +100,13 @@ test('the first and last refusal never lie outside the window', () => {
 test('calls since the last refusal are those that were sent later', () => {
   const counts = counting(aCall(edge, { startMs: 100 }), refusedAt(500), aCall(edge, { startMs: 900 }), aCall(edge, { startMs: 1_500 }));
   expect(counts.calls(edge, always)).toMatchObject({ sentSinceLastRefusal: 2, firstRefusalMs: 500, lastRefusalMs: 500 });
-  expect(counting(aCall(edge), aCall(edge)).calls(edge, always)).toEqual({ count: 2, failed: 0, refused: 0, sentSinceLastRefusal: 2 });
+  expect(counting(aCall(edge), aCall(edge)).calls(edge, always)).toEqual({
+    count: 2,
+    failed: 0,
+    refused: 0,
+    sentSinceLastRefusal: 2,
+    retried: 0,
+  });
 });
 
 test('picks count the calls of each replica within the window', () => {

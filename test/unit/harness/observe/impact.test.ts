@@ -1,0 +1,119 @@
+import { expect, test } from 'vitest';
+import { createCallCounts } from '../../../../harness/observe/calls.ts';
+import { type FaultTimes, type Impact, impactsOf } from '../../../../harness/observe/impact.ts';
+import type { Edge } from '../../../../system/topology.ts';
+import { aCall } from './a-span.ts';
+
+/** The timeline begins when the mall has been running for 20 s; the fault is on from 30 s to 40 s, and the run ends at 60 s. */
+const timeline = { fromMs: 20_000, untilMs: 60_000 };
+const fault: FaultTimes = { subject: 'orders->payment', askedMs: 29_998, fromMs: 30_000, untilMs: 40_000 };
+type State = 'fine' | 'slow' | 'failing' | 'refused';
+/** How the edge does in some second of the run. */
+type Story = (second: number) => State;
+
+test('an edge that was hurt and came back', () => {
+  const [impact] = impacts({ 'orders->payment': (second) => (second < 30 || second >= 43 ? 'fine' : second < 32 ? 'failing' : 'refused') });
+  expect(impact).toMatchObject({
+    edge: 'orders->payment',
+    // 50 calls a second.
+    wanted: 500,
+    failed: 100,
+    refused: 400,
+    sent: 100,
+    amplification: 0.2,
+    recovered: 'yes',
+    calmAfterMs: 3_000,
+    watchedMs: 20_000,
+    troubledShareAfter: 0,
+  });
+  // A call that fails takes 5 ms here, and one that is refused none.
+  expect(impact?.firstErrorAfterMs).toBeCloseTo(5, 6);
+  expect(impact?.firstRefusalAfterMs).toBeCloseTo(2_000, 6);
+  expect(impact?.lastErrorAfterMs).toBeCloseTo(2_980, 6);
+});
+
+test('an edge that stays down after the fault is gone has not recovered', () => {
+  const [impact] = impacts({ 'orders->payment': (second) => (second < 30 ? 'fine' : 'failing') });
+  expect(impact).toMatchObject({ recovered: 'no', troubledShareAfter: 1, watchedMs: 20_000 });
+  expect(impact?.calmAfterMs).toBeUndefined();
+});
+
+test('an edge that stays slow after the fault is gone has not recovered either', () => {
+  const [impact] = impacts({ 'orders->payment': (second) => (second < 30 ? 'fine' : 'slow') });
+  expect(impact).toMatchObject({ failed: 0, recovered: 'no', troubledShareAfter: 1 });
+  expect(impact?.lastErrorAfterMs).toBeUndefined();
+  const { before = 0, during = 0, after = 0 } = impact?.latencyMsP95 ?? {};
+  expect([before > 4 && before < 6, during > 95, after > 95]).toEqual([true, true, true]);
+});
+
+test('an edge that nothing happened to is back at once', () => {
+  expect(impacts({ 'orders->payment': () => 'fine' })).toMatchObject([
+    { failed: 0, refused: 0, amplification: 1, recovered: 'yes', calmAfterMs: 0 },
+  ]);
+});
+
+test.each<[string, { story?: Story; others?: FaultTimes[]; from?: number }]>([
+  ['there was no calm before', { story: () => 'failing', from: 30 }],
+  [
+    'another fault begins a second after',
+    { others: [{ ...fault, subject: 'user->redis', askedMs: 41_000, fromMs: 41_000, untilMs: 50_000 }] },
+  ],
+  ['another fault goes on', { others: [{ ...fault, subject: 'user->redis', askedMs: 35_000, fromMs: 35_000, untilMs: 59_000 }] }],
+])('whether an edge that fails on has recovered is unknown where %s', (_case, { story, others = [], from = 20 }) => {
+  const failsOn: Story = (second) => (second < 30 ? 'fine' : 'failing');
+  expect(impacts({ 'orders->payment': story ?? failsOn }, { others, from })[0]?.recovered).toBe('unknown');
+});
+
+test('an edge that is back has recovered, whatever goes on elsewhere', () => {
+  const others = [{ ...fault, subject: 'user->redis', askedMs: 35_000, fromMs: 35_000, untilMs: 59_000 }];
+  expect(impacts({ 'orders->payment': (second) => (second >= 30 && second < 41 ? 'failing' : 'fine') }, { others })[0]).toMatchObject({
+    recovered: 'yes',
+    calmAfterMs: 1_000,
+  });
+});
+
+test('retries count as load, not as wanted', () => {
+  const spans = Array.from({ length: 100 }, (_, index) => [
+    aCall('orders->payment', { startMs: 30_000 + index * 50, failed: true }, { 'mall.peer': 'payment.1' }),
+    aCall('orders->payment', { startMs: 30_010 + index * 50 }, { 'mall.peer': 'payment.2', 'mall.attempt': 2 }),
+  ]).flat();
+  const counts = createCallCounts();
+  for (const span of spans) counts.count(span);
+  expect(impactsOf(fault, { all: [fault], seen: counts, timeline })[0]).toMatchObject({ wanted: 100, sent: 200, amplification: 2 });
+});
+
+test('the own edge comes first, then those that were hurt, the most hurt first; the others are left out', () => {
+  const found = impacts({
+    'orders->payment': () => 'fine',
+    'gateway->orders': (second) => (second >= 30 && second < 33 ? 'failing' : 'fine'),
+    'gateway->product': (second) => (second >= 30 && second < 39 ? 'failing' : 'fine'),
+    'user->redis': () => 'fine',
+  });
+  expect(found.map(({ edge }) => edge)).toEqual(['orders->payment', 'gateway->product', 'gateway->orders']);
+});
+
+test('a fault of a process is told for each edge that leads to it', () => {
+  const found = impacts({ 'orders->user': () => 'fine', 'gateway->user': () => 'fine', 'user->redis': () => 'fine' }, { subject: 'user' });
+  expect(found.map(({ edge }) => edge).sort()).toEqual(['gateway->user', 'orders->user']);
+});
+
+test('edges without a call say nothing', () => {
+  expect(impacts({})).toEqual([]);
+});
+
+function impacts(
+  stories: Partial<Record<Edge, Story>>,
+  { others = [], from = 20, subject = 'orders->payment' }: { others?: FaultTimes[]; from?: number; subject?: string } = {},
+): Impact[] {
+  const counts = createCallCounts();
+  for (const [edge, story] of Object.entries(stories)) {
+    for (let startMs = from * 1_000; startMs < timeline.untilMs; startMs += 20) {
+      const state = story(Math.floor(startMs / 1_000));
+      const tookMs = { fine: 5, slow: 100, failing: 5, refused: 0 }[state];
+      const refused = state === 'refused' ? { 'mall.refused_by': 'breaker' } : { 'mall.peer': 'payment.1' };
+      counts.count(aCall(edge, { startMs, endMs: startMs + tookMs, failed: state !== 'fine' && state !== 'slow' }, refused));
+    }
+  }
+  const own = { ...fault, subject };
+  return impactsOf(own, { all: [own, ...others], seen: counts, timeline });
+}
