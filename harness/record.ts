@@ -125,26 +125,28 @@ export type FaultRecord = {
   /** What it did to edges, the most hurt first. */
   impacts: ImpactRecord[];
 };
-/**
- * Calls on an edge while a fault was on, and how it went afterwards. `AfterMs` of the first error and refusal count from `fromMs`, the others from
- * `untilMs`. `recovered` is `no` where the fault was gone and the edge did not come back while it was watched.
- */
+/** Calls on an edge while a fault was on, and how it went afterwards. */
 export type ImpactRecord = {
   edge: string;
+  /** Calls that callers wanted to make, those that left them (repetitions included), failed ones, and those refused on the spot. */
   wanted: number;
-  /** Those that left the caller, repetitions included. */
   sent: number;
   failed: number;
   refused: number;
-  /** Sent for each one that was wanted. */
+  /** Sent for each one that was wanted: above 1 retries add to the load of a callee in trouble. */
   amplification?: number;
+  /** Since the fault was acknowledged. */
   firstErrorAfterMs?: number;
   firstRefusalAfterMs?: number;
+  /** Since its end was: the last call that failed or was refused; absent where there was none. */
   lastErrorAfterMs?: number;
+  /** Since its end: from when on calls fail no more, and take no longer, than before the first fault. Half a second exact. */
   calmAfterMs?: number;
-  /** Of calls that went well. */
+  /** 95% of the calls that went well took no longer. */
   latencyMsP95: { before?: number; during?: number; after?: number };
+  /** `no` is a metastable failure: the fault is gone, and the edge does not come back while it is watched. */
   recovered: 'yes' | 'no' | 'unknown';
+  /** Share of calls in trouble after the end: of all that were watched, or from the time on when it was calm. */
   troubledShareAfter?: number;
   watchedMs: number;
 };

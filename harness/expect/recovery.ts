@@ -6,8 +6,9 @@ import { checkEdge } from './names.ts';
 import { met, missed, percent, seconds, unknown } from './verdicts.ts';
 
 /**
- * How an edge comes back from the last fault that was on it, or on its callee's processes. It is back when its calls fail no more, and take no
- * longer, than before the first fault: `recovery('orders->payment').happens({ within: '10s' })`, counted from the fault's end.
+ * How an edge comes back from the last fault that was on it or on its callee's processes; where there were none, from the last one elsewhere
+ * that hurt it. It is back when its calls fail no more, and take no longer, than before the first fault. The time counts from the fault's end:
+ * `recovery('orders->payment').happens({ within: '10s' })`
  */
 export function recovery(edge: Edge) {
   checkEdge(edge);
@@ -22,17 +23,29 @@ export function recovery(edge: Edge) {
         judge(seen) {
           const ended = seen
             .impacts()
-            .filter(({ subject, untilMs }) => (subject === edge || subject === callee) && untilMs <= seen.window.untilMs);
-          const last = ended.toSorted((a, b) => a.untilMs - b.untilMs).at(-1);
-          if (last === undefined) return unknown('no fault on this edge has ended by then');
-          const impact = last.impacts.find((found) => found.edge === edge);
-          if (impact === undefined) return unknown(`no call was made on this edge during '${last.sentence}'`);
+            .filter(({ untilMs }) => untilMs <= seen.window.untilMs)
+            .sort((a, b) => a.untilMs - b.untilMs);
+          if (ended.length === 0) return unknown('no fault has ended by then');
+          const own = ended.findLast(({ subject }) => subject === edge || subject === callee);
+          const last = own ?? ended.findLast(({ impacts }) => impacts.some((impact) => impact.edge === edge));
+          const impact = last?.impacts.find((found) => found.edge === edge);
+          if (own !== undefined && impact === undefined) return unknown(`no call was made on this edge during '${own.sentence}'`);
+          if (impact === undefined) return notHurt(seen.calls(edge).count, ended.length);
           return judge(impact, withinMs);
         },
       };
     },
   };
 }
+
+function notHurt(calls: number, faults: number) {
+  return calls < callsThatTell
+    ? unknown(`${calls} calls were made on this edge: too few to tell`)
+    : met(`none of ${faults} faults hurt it`);
+}
+
+/** Fewer calls than this say nothing about those that were not made. */
+const callsThatTell = 5;
 
 function judge(impact: Impact, withinMs: number) {
   const { recovered, calmAfterMs = 0, watchedMs, troubledShareAfter = 0, lastErrorAfterMs } = impact;

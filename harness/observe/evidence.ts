@@ -88,8 +88,7 @@ export function observationsOf(evidence: Evidence): (phase: string | null) => Ob
         return { bySpan: byReplica(bySpan, 'instance'), byCounter: byReplica(byCounter, 'address') };
       },
       traces: (route) => findingsOf(spans.tracesOf(route, early(window)).filter(({ why }) => why === 'sampled')),
-      lostSpans: () =>
-        spanLedger(evidence).flatMap(({ instance, made, received }) => (made > received ? [{ instance, lost: made - received }] : [])),
+      lostSpans: () => lostSpans(evidence),
       deaths: () => [...evidence.deaths],
       repeated: () => recording.repeated,
       audit,
@@ -106,6 +105,15 @@ export function spanLedger({ samples, spans, replicas }: Pick<Evidence, 'samples
   const received = spans.receivedByInstance();
   const made = new Map(samples.total('mall_spans_ended_total').map(({ labels, value }) => [labels.instance, value]));
   return replicas.map(({ instance }) => ({ instance, made: made.get(instance) ?? 0, received: received.get(instance) ?? 0 }));
+}
+
+/** A process that was killed took along what it had not sent yet: how much that was nobody knows. */
+function lostSpans(evidence: Evidence): ReturnType<Observations['lostSpans']> {
+  const killed = new Set(evidence.faults.flatMap(({ fault, places }) => (fault.kind === 'kill' ? places : [])));
+  return spanLedger(evidence).flatMap(({ instance, made, received }): ReturnType<Observations['lostSpans']> => {
+    if (killed.has(instance)) return [{ instance, lost: 'killed' }];
+    return made > received ? [{ instance, lost: made - received }] : [];
+  });
 }
 
 /** What the faults did that began before the end of this stretch of the timeline, as far as could be seen by then. */

@@ -1,33 +1,11 @@
 import { type Edge, edges, endsOf } from '../../system/topology.ts';
+import type { ImpactRecord } from '../record.ts';
 import type { CallSlice } from './calls.ts';
 import { createDurations } from './durations.ts';
 import type { Calls, Window } from './observations.ts';
 
-/** What a fault did to an edge, from the callers' spans. Times are milliseconds. */
-export type Impact = {
-  edge: Edge;
-  /** While it was on: calls that callers wanted to make, those that left them (repetitions included), failed ones and those refused on the spot. */
-  wanted: number;
-  sent: number;
-  failed: number;
-  refused: number;
-  /** Calls that left the caller, for each one that was wanted: above 1 retries add to the load of a callee in trouble. */
-  amplification?: number;
-  /** Since the fault was acknowledged. */
-  firstErrorAfterMs?: number;
-  firstRefusalAfterMs?: number;
-  /** Since its end was: the last call that failed or was refused; absent where there was none. */
-  lastErrorAfterMs?: number;
-  /** Since its end: from when on calls fail no more, and take no longer, than before the first fault. Half a second exact. */
-  calmAfterMs?: number;
-  /** 95% of the calls that went well took no longer. */
-  latencyMsP95: { before?: number; during?: number; after?: number };
-  /** `no` is a metastable failure: the fault is gone, and the edge does not come back while it is watched. */
-  recovered: 'yes' | 'no' | 'unknown';
-  /** Share of calls in trouble after the end: over all that was watched, or from the time on when it was calm. */
-  troubledShareAfter?: number;
-  watchedMs: number;
-};
+/** What a fault did to an edge of the mall, from the callers' spans. */
+export type Impact = ImpactRecord & { edge: Edge };
 
 export type CallsSeen = { calls: (edge: Edge, window: Window) => Calls; slices: (edge: Edge, window: Window) => CallSlice[] };
 /** When one fault was on; `subject` is its edge, or the service whose process it took. */
@@ -74,20 +52,18 @@ function impactOn(edge: Edge, { calls, slices }: CallsSeen, windows: Windows): {
 
   const ended = calls(edge, after);
   const lastErrorMs = Math.max(ended.lastFailureMs ?? Number.NEGATIVE_INFINITY, ended.lastRefusalMs ?? Number.NEGATIVE_INFINITY);
-  const lastBad = later.findLast((slice) => isBad(slice, limitMs));
-  const calmAfterMs = lastBad === undefined ? 0 : lastBad.untilMs - after.fromMs;
-  const tail = later.filter(({ fromMs }) => lastBad === undefined || fromMs >= lastBad.untilMs);
   const watchedMs = after.untilMs - after.fromMs;
   const known = limitMs !== undefined && callsIn(calm) >= callsThatTell;
-  const back = callsIn(tail) >= callsThatTell && (trouble(tail) ?? 1) <= (trouble(calm) ?? 0) + remainingShare;
-  const recovered = !known
-    ? 'unknown'
-    : back
-      ? 'yes'
-      : watchedMs >= shortestWatchMs && callsIn(later) >= callsThatTell && !isDisturbed
-        ? 'no'
-        : 'unknown';
-  const troubledShareAfter = trouble(recovered === 'yes' ? tail : later);
+  const tailFrom = later.findIndex((_, index) => {
+    const tail = later.slice(index);
+    const isQuiet = tail.slice(0, quietSlices).every((slice) => !isBad(slice, limitMs));
+    return isQuiet && callsIn(tail) >= callsThatTell && (trouble(tail) ?? 1) <= (trouble(calm) ?? 0) + remainingShare;
+  });
+  const back = known ? later[tailFrom] : undefined;
+  const tail = back === undefined ? [] : later.slice(tailFrom);
+  const isTold = known && watchedMs >= shortestWatchMs && callsIn(later) >= callsThatTell && !isDisturbed;
+  const recovered = back !== undefined ? 'yes' : isTold ? 'no' : 'unknown';
+  const troubledShareAfter = trouble(back === undefined ? later : tail);
 
   const impact: Impact = {
     edge,
@@ -98,8 +74,8 @@ function impactOn(edge: Edge, { calls, slices }: CallsSeen, windows: Windows): {
     ...(wanted > 0 ? { amplification: sent / wanted } : {}),
     ...(counted.firstFailureMs === undefined ? {} : { firstErrorAfterMs: counted.firstFailureMs - during.fromMs }),
     ...(counted.firstRefusalMs === undefined ? {} : { firstRefusalAfterMs: counted.firstRefusalMs - during.fromMs }),
-    ...(Number.isFinite(lastErrorMs) ? { lastErrorAfterMs: lastErrorMs - after.fromMs } : {}),
-    ...(recovered === 'yes' ? { calmAfterMs } : {}),
+    ...(Number.isFinite(lastErrorMs) ? { lastErrorAfterMs: Math.max(0, lastErrorMs - after.fromMs) } : {}),
+    ...(back === undefined ? {} : { calmAfterMs: back === later[0] ? 0 : back.fromMs - after.fromMs }),
     latencyMsP95,
     recovered,
     ...(troubledShareAfter === undefined ? {} : { troubledShareAfter }),
@@ -140,6 +116,8 @@ const callsThatTell = 20;
 const shortestWatchMs = 3_000;
 /** Half a second is bad when more than a quarter of its calls are in trouble: by chance alone that many are not, with one in twenty beyond p95. */
 const badShare = 0.25;
+/** Two seconds without a bad half one begin the way back. One that comes later is a hiccup, as long as there are few of them. */
+const quietSlices = 4;
 /** Back is who has, in the end, at most so much more trouble than before. */
 const remainingShare = 0.05;
 /** An edge was hurt when so many more of its calls were in trouble than before. */

@@ -24,8 +24,8 @@ export type Observations = {
   /** Calls per replica of the callee, counted twice: from the callers' spans, and from their pick counters. */
   picks: (edge: Edge) => { bySpan: ReadonlyMap<number, number>; byCounter: ReadonlyMap<number, number> };
   traces: (route: Route) => TraceFindings;
-  /** Processes that sent fewer spans than they made, with the difference. */
-  lostSpans: () => { instance: string; lost: number }[];
+  /** Processes that sent fewer spans than they made, with the difference, and those that a fault killed. */
+  lostSpans: () => { instance: string; lost: number | 'killed' }[];
   /** Processes of the mall that ended without being told to, and how. */
   deaths: () => { instance: string; how: string }[];
   /** Checkouts that were sent twice with one idempotency key, and those of which the second answer named another order. */

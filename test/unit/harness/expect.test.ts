@@ -35,7 +35,7 @@ function seen(facts: {
   byCounter?: [number, number][];
   looked?: number;
   whole?: number;
-  lost?: { instance: string; lost: number }[];
+  lost?: { instance: string; lost: number | 'killed' }[];
   audit?: Audit | undefined;
   calm?: Observations;
 }): Observations {
@@ -313,6 +313,14 @@ test.each<[string, Partial<Audit>, () => { judge: (facts: Observations) => { out
   expect(expectation().judge(seen({ audit: undefined })).outcome).toBe('unknown');
 });
 
+test('traces that went missing with a process that was killed prove nothing', () => {
+  const claim = traces('checkout').passThrough('gateway', 'orders');
+  expect(claim.judge(seen({ looked: 10, whole: 9, lost: [{ instance: 'payment.1', lost: 'killed' }] }))).toEqual({
+    outcome: 'unknown',
+    observed: 'spans were lost on the way from payment.1 (killed); 9 of 10',
+  });
+});
+
 test('a repeated checkout that made another order is missed', () => {
   expect(orders.chargedOnce().judge(seen({ audit, repeated: { count: 9, different: 0 } })).outcome).toBe('met');
   expect(orders.chargedOnce().judge(seen({ audit, repeated: { count: 9, different: 1 } })).outcome).toBe('missed');
@@ -368,6 +376,15 @@ test('recovery is that from the last fault on the edge, or on the processes it l
   );
   expect(judged()).toBe('unknown');
   expect(judged({ ...faultOn('orders->payment', 10_000, back), impacts: [] })).toBe('unknown');
+});
+
+test('an edge without faults of its own recovers from the last one elsewhere that hurt it, if any did', () => {
+  const claim = recovery('orders->payment').happens({ within: '10s' });
+  const judged = (count: number, ...impacts: FaultImpact[]) => claim.judge(seen({ impacts, calls: { count } }));
+  const harmless = { ...faultOn('user->redis', 15_000, {}), impacts: [] };
+  expect(judged(100, faultOn('orders->mysql', 10_000, { recovered: 'no' }), harmless).outcome).toBe('missed');
+  expect(judged(100, harmless)).toEqual({ outcome: 'met', observed: 'none of 1 faults hurt it' });
+  expect(judged(2, harmless).outcome).toBe('unknown');
 });
 
 test('retries are judged by the calls that they add', () => {

@@ -46,6 +46,15 @@ test('an edge that stays slow after the fault is gone has not recovered either',
   expect([before > 4 && before < 6, during > 95, after > 95]).toEqual([true, true, true]);
 });
 
+test('a hiccup long after does not put off the way back, a relapse does', () => {
+  const story: Story = (second) => (second >= 30 && second < 41 ? 'failing' : 'fine');
+  expect(impacts({ 'orders->payment': story }, { hiccupMs: 55_000 })[0]).toMatchObject({ recovered: 'yes', calmAfterMs: 1_000 });
+  expect(impacts({ 'orders->payment': (second) => (second === 55 ? 'failing' : story(second)) })[0]).toMatchObject({
+    recovered: 'yes',
+    calmAfterMs: 16_000,
+  });
+});
+
 test('an edge that nothing happened to is back at once', () => {
   expect(impacts({ 'orders->payment': () => 'fine' })).toMatchObject([
     { failed: 0, refused: 0, amplification: 1, recovered: 'yes', calmAfterMs: 0 },
@@ -103,12 +112,18 @@ test('edges without a call say nothing', () => {
 
 function impacts(
   stories: Partial<Record<Edge, Story>>,
-  { others = [], from = 20, subject = 'orders->payment' }: { others?: FaultTimes[]; from?: number; subject?: string } = {},
+  {
+    others = [],
+    from = 20,
+    subject = 'orders->payment',
+    hiccupMs,
+  }: { others?: FaultTimes[]; from?: number; subject?: string; hiccupMs?: number } = {},
 ): Impact[] {
   const counts = createCallCounts();
   for (const [edge, story] of Object.entries(stories)) {
     for (let startMs = from * 1_000; startMs < timeline.untilMs; startMs += 20) {
-      const state = story(Math.floor(startMs / 1_000));
+      const isHiccup = hiccupMs !== undefined && startMs >= hiccupMs && startMs < hiccupMs + 300;
+      const state = isHiccup ? 'failing' : story(Math.floor(startMs / 1_000));
       const tookMs = { fine: 5, slow: 100, failing: 5, refused: 0 }[state];
       const refused = state === 'refused' ? { 'mall.refused_by': 'breaker' } : { 'mall.peer': 'payment.1' };
       counts.count(aCall(edge, { startMs, endMs: startMs + tookMs, failed: state !== 'fine' && state !== 'slow' }, refused));
