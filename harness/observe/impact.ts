@@ -32,7 +32,7 @@ export function impactsOf(
   const found = edges.map((edge) => impactOn(edge, seen, windows)).filter(({ impact }) => impact.wanted > 0);
   const isOwn = (edge: Edge) => edge === fault.subject || endsOf(edge).callee === fault.subject;
   return found
-    .filter(({ impact, troubledShare }) => isOwn(impact.edge) || troubledShare >= hurtShare)
+    .filter(({ impact, troubledShare }) => isOwn(impact.edge) || (troubledShare >= hurtShare && impact.wanted >= callsThatTell))
     .sort((a, b) => Number(isOwn(b.impact.edge)) - Number(isOwn(a.impact.edge)) || b.troubledShare - a.troubledShare)
     .slice(0, mostEdges)
     .map(({ impact }) => impact);

@@ -8,6 +8,7 @@ export function impactSection({ faults }: RunRecord): Markup | undefined {
   const groups = bySentence(faults);
   return html`<section id="impact" aria-labelledby="impact-title"><h2 id="impact-title">What broke, and for how long</h2>
 <p class="lead">${summary(faults)}</p>
+<p class="note">First error and refusal count from the fault's acknowledgement, last error and the way back from its end. Latencies are of calls that went well.</p>
 ${groups.map(([first, ...again]) => html`${faultCard(first)}${again.length > 0 && repetitions(again)}`)}
 </section>`;
 }
@@ -65,8 +66,7 @@ function impactTable(impacts: readonly ImpactRecord[]): Markup {
 <td>${after(impact.firstErrorAfterMs)}</td><td>${after(impact.firstRefusalAfterMs)}</td>
 <td>${[impact.latencyMsP95.before, impact.latencyMsP95.during, impact.latencyMsP95.after].map((ms) => (ms === undefined ? '–' : formatMs(ms))).join(' · ')}</td>
 <td>${after(impact.lastErrorAfterMs)}</td><td${impact.recovered === 'no' && html` class="trouble"`}>${back(impact)}</td></tr>`,
-  )}</tbody></table></div>
-<p class="note">First error and refusal: after the fault was acknowledged. Last error and back: after its end. p95 of calls that went well.</p>`;
+  )}</tbody></table></div>`;
 }
 
 function back({ recovered, calmAfterMs = 0, watchedMs, troubledShareAfter = 0 }: ImpactRecord): string {
