@@ -1,6 +1,6 @@
 import { toMs } from '../../core/units.ts';
 import { type Edge, endsOf } from '../../system/topology.ts';
-import type { Impact } from '../observe/impact.ts';
+import type { Impact } from '../observe/observations.ts';
 import type { Expectation, Within } from './expectation.ts';
 import { checkEdge } from './names.ts';
 import { met, missed, percent, seconds, unknown } from './verdicts.ts';

@@ -1,11 +1,7 @@
 import { type Edge, edges, endsOf } from '../../system/topology.ts';
-import type { ImpactRecord } from '../record.ts';
 import type { CallSlice } from './calls.ts';
 import { createDurations } from './durations.ts';
-import type { Calls, Window } from './observations.ts';
-
-/** What a fault did to an edge of the mall, from the callers' spans. */
-export type Impact = ImpactRecord & { edge: Edge };
+import type { Calls, Impact, Window } from './observations.ts';
 
 export type CallsSeen = { calls: (edge: Edge, window: Window) => Calls; slices: (edge: Edge, window: Window) => CallSlice[] };
 /** When one fault was on; `subject` is its edge, or the service whose process it took. */

@@ -1,7 +1,6 @@
 import type { Histogram } from 'hdr-histogram-js';
 import type { Edge, Route, Service } from '../../system/topology.ts';
-import type { RequestOutcome } from '../record.ts';
-import type { Impact } from './impact.ts';
+import type { ImpactRecord, RequestOutcome } from '../record.ts';
 
 /** A stretch of the run, in milliseconds of the run's own time. */
 export type Window = { fromMs: number; untilMs: number };
@@ -44,6 +43,8 @@ export type Answers = {
 };
 /** Times are milliseconds of the timeline. `subject` is the fault's edge, or the service whose process it took. */
 export type FaultImpact = { sentence: string; subject: string; fromMs: number; untilMs: number; impacts: Impact[] };
+/** What a fault did to an edge of the mall, from the callers' spans. */
+export type Impact = ImpactRecord & { edge: Edge };
 export type Calls = {
   count: number;
   failed: number;

@@ -2,8 +2,7 @@ import { build } from 'hdr-histogram-js';
 import { expect, test } from 'vitest';
 import { requestsFor } from '../../../harness/expect/latency.ts';
 import { amplification, balance, breaker, errors, latency, orders, recovery, shedding, stock, traces } from '../../../harness/index.ts';
-import type { Impact } from '../../../harness/observe/impact.ts';
-import type { Audit, Calls, FaultImpact, Observations, SheddingPoint } from '../../../harness/observe/observations.ts';
+import type { Audit, Calls, FaultImpact, Impact, Observations, SheddingPoint } from '../../../harness/observe/observations.ts';
 import type { RequestOutcome } from '../../../harness/record.ts';
 
 const window = { fromMs: 10_000, untilMs: 30_000 };

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createCallCounts } from '../../../../harness/observe/calls.ts';
-import { type FaultTimes, type Impact, impactsOf } from '../../../../harness/observe/impact.ts';
+import { type FaultTimes, impactsOf } from '../../../../harness/observe/impact.ts';
+import type { Impact } from '../../../../harness/observe/observations.ts';
 import type { Edge } from '../../../../system/topology.ts';
 import { aCall } from './a-span.ts';
 
