@@ -11,6 +11,7 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   governance: () => import('./governance.ts'),
   path: () => import('./path.ts'),
   proxy: () => import('./proxy.ts'),
+  storms: () => import('./storms.ts'),
 };
 
 requireNode();

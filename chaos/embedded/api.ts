@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { posix } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import { parseProxies, parseProxy, parseToxic } from './body.ts';
 import type { Log } from './log.ts';
@@ -11,11 +12,16 @@ import type { Toxic } from './toxic.ts';
 import { version } from './version.ts';
 
 /** The HTTP control API of Toxiproxy 2.12 over some proxies; without `metrics` there is no page of them. */
-export function createApi(proxies: Proxies, { metrics, log }: { metrics?: Metrics | undefined; log: Log }): RequestListener {
+export function createApi(
+  proxies: Proxies,
+  { metrics, log, answersWithinMs = 25_000 }: { metrics?: Metrics | undefined; log: Log; answersWithinMs?: number },
+): RequestListener {
   const routes = routesOf(proxies, metrics);
 
   return function api(request, response) {
     const path = pathOf(request);
+    const straight = path?.startsWith('/') ? posix.normalize(path) : path;
+    if (straight !== undefined && straight !== path) return send(response, 301, { Location: locationOf(straight, request) });
     const match = path === undefined ? undefined : findRoute(routes, path);
     if (match === undefined) return sendText(response, 404, '404 page not found\n');
     const handle = match.methods[request.method ?? ''] ?? match.methods[anyMethod];
@@ -24,6 +30,9 @@ export function createApi(proxies: Proxies, { metrics, log }: { metrics?: Metric
     response.setHeader('X-Toxiproxy-Request-Id', id);
     if (log.has('debug')) response.once('finish', () => log.say('debug', 'Answered', { request_id: id, ...shownOf(request, response) }));
     if (isBrowser(request)) return sendText(response, 403, 'User agent not allowed\n');
+    // The call goes on, as in the original; only its caller is let go.
+    const budget = setTimeout(() => send(response, 503, { 'Content-Type': 'text/html; charset=utf-8' }, timeoutPage), answersWithinMs);
+    response.once('close', () => clearTimeout(budget));
     handle({ names: match.names, body: () => bodyOf(request) }).then(
       (answer) => sendAnswer(response, answer),
       (error: unknown) => {
@@ -33,6 +42,8 @@ export function createApi(proxies: Proxies, { metrics, log }: { metrics?: Metric
     );
   };
 }
+
+const timeoutPage = '<html><head><title>Timeout</title></head><body><h1>Timeout</h1></body></html>';
 
 type Call = { names: string[]; body: () => Promise<string> };
 type Answer = { status: number; type?: string; text?: string };
@@ -144,6 +155,10 @@ function pathOf({ url = '' }: IncomingMessage): string | undefined {
   }
 }
 
+/** Where a path with `//` or `..` in it is sent, as the router of the original does. */
+const locationOf = (path: string, { url = '' }: IncomingMessage) =>
+  encodeURI(path).replace(/[?#]/g, encodeURIComponent) + (/\?.*/s.exec(url)?.[0] ?? '');
+
 /** Pages must not reach the control API. Only browsers name themselves so, and only they send an origin. */
 const isBrowser = ({ headers }: IncomingMessage) => headers['user-agent']?.startsWith('Mozilla/') === true || headers.origin !== undefined;
 
@@ -154,9 +169,10 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   let bytes = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     bytes += part.length;
-    if (bytes > longestBodyBytes) throw refusals.badBody(`longer than ${longestBodyBytes} bytes`);
-    parts.push(part);
+    // What is too long is read to its end all the same: whoever still sends would miss the answer.
+    if (bytes <= longestBodyBytes) parts.push(part);
   }
+  if (bytes > longestBodyBytes) throw refusals.badBody(`longer than ${longestBodyBytes} bytes`);
   return Buffer.concat(parts).toString('utf8');
 }
 
@@ -197,6 +213,8 @@ function sendAnswer(response: ServerResponse, { status, type, text }: Answer): v
 }
 
 function send(response: ServerResponse, status: number, headers: Record<string, string>, body = ''): void {
+  // Its time was up, and that was the answer.
+  if (response.headersSent) return;
   response.writeHead(status, status === 204 ? headers : { ...headers, 'Content-Length': Buffer.byteLength(body) });
   response.end(body);
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Random } from '../../core/random.ts';
 import type { Clock } from '../../core/time.ts';
+import { longestReadBytes, type Source } from './source.ts';
 import { type Giver, type Receiver, ToxicStage } from './stage.ts';
 import type { Chunk, Toxic } from './toxic.ts';
 import type { Flow } from './traffic.ts';
@@ -32,7 +33,7 @@ export function openLink({
   clock,
   random,
 }: {
-  source: Socket;
+  source: Source;
   destination: Socket;
   toxics: readonly Toxic[];
   close: (socket: Socket) => void;
@@ -52,7 +53,7 @@ export function openLink({
     writer.drop();
     for (const stage of stages) stage.drop();
   });
-  source.resume();
+  source.socket.resume();
 
   return {
     add(toxic) {
@@ -113,13 +114,13 @@ export function openLink({
 /** Reads are cut to this size, which is what one read of the original brings. */
 const longestChunkBytes = 32 * 1024;
 
-/** A source that has brought as much lets the others have their turn, and control calls too: libuv alone would read 2 MiB in a row. */
-const longestTurnBytes = 256 * 1024;
+/** A source that has brought as much lets the others have their turn, and control calls too: libuv alone would read 32 times in a row. */
+const longestTurnBytes = longestReadBytes;
 
 type Reader = Giver & { hasEnded(): boolean };
 
 function createReader(
-  source: Socket,
+  { socket: source, to }: Source,
   { destination, writer, flow, clock }: { destination: Socket; writer: Writer; flow: Flow; clock: Clock },
 ): Reader {
   let isPaused = false;
@@ -127,24 +128,35 @@ function createReader(
   let turnBytes = 0;
   const reader: Reader = { after: writer, hasEnded: () => hasEnded, pump };
 
-  source.on('data', function forward(bytes: Buffer) {
-    flow.receivedBytes += bytes.length;
-    if (reader.after === writer && writer.isFree()) {
-      flow.sentBytes += bytes.length;
-      if (!destination.write(bytes)) return pause();
-    } else {
-      giveInChunks(bytes);
-      if (!hasRoom()) return pause();
-    }
-    turnBytes += bytes.length;
-    if (turnBytes < longestTurnBytes) return;
-    turnBytes = 0;
-    pause();
-    setImmediate(pump);
-  });
+  to(forward);
   source.on('end', end);
-  source.on('close', end);
+  source.on('close', function finish() {
+    // A reset overtakes what was read before it and still waits for room.
+    for (let rest: Buffer | null = source.read(); rest !== null; rest = source.read()) forward(rest);
+    end();
+  });
   return reader;
+
+  /** Answers whether the bytes are still needed. */
+  function forward(bytes: Buffer): boolean {
+    flow.receivedBytes += bytes.length;
+    const isNeeded = reader.after === writer && writer.isFree() ? write(bytes) : giveInChunks(bytes);
+    turnBytes += bytes.length;
+    if (!isPaused && turnBytes >= longestTurnBytes) {
+      turnBytes = 0;
+      pause();
+      setImmediate(pump);
+    }
+    return isNeeded;
+  }
+
+  function write(bytes: Buffer): boolean {
+    flow.sentBytes += bytes.length;
+    // The kernel mostly takes all at once, and then nobody needs them any more.
+    const kept = destination.writableLength === 0 ? bytes : asKept(bytes);
+    if (!destination.write(kept)) pause();
+    return kept === bytes && destination.writableLength > 0;
+  }
 
   function pause(): void {
     isPaused = true;
@@ -162,10 +174,13 @@ function createReader(
     return reader.after.hasRoom() && !writer.isBehind();
   }
 
-  function giveInChunks(bytes: Buffer): void {
+  function giveInChunks(bytes: Buffer): boolean {
     const stampMs = clock();
-    for (let start = 0; start < bytes.length; start += longestChunkBytes)
-      reader.after.give({ bytes: bytes.subarray(start, start + longestChunkBytes), stampMs });
+    const kept = asKept(bytes);
+    for (let start = 0; start < kept.length; start += longestChunkBytes)
+      reader.after.give({ bytes: kept.subarray(start, start + longestChunkBytes), stampMs });
+    if (!hasRoom()) pause();
+    return kept === bytes;
   }
 
   function end(): void {
@@ -174,6 +189,9 @@ function createReader(
     reader.after.giveEnd();
   }
 }
+
+/** What waits must not hold the memory of a whole read for a few bytes. */
+const asKept = (bytes: Buffer) => (bytes.length < longestReadBytes / 2 ? Buffer.from(bytes) : bytes);
 
 type Writer = Receiver & {
   /** Nothing is under way, so that a write keeps the order. */

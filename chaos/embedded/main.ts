@@ -19,6 +19,7 @@ const { values } = parseArgs({
     host: { type: 'string', default: 'localhost' },
     port: { type: 'string', default: '8474' },
     seed: { type: 'string', default: String(Date.now()) },
+    'runtime-metrics': { type: 'boolean', default: false },
   },
 });
 
@@ -31,7 +32,7 @@ try {
     port: Number(port),
     seed: Number(seed),
     proxyMetrics: true,
-    runtimeMetrics: false,
+    runtimeMetrics: values['runtime-metrics'],
     log,
   };
   const server = await openServer(options);

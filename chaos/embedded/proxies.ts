@@ -1,6 +1,6 @@
 import { type Random, seededRandom } from '../../core/random.ts';
 import type { Clock } from '../../core/time.ts';
-import { formatAddress, isSameListen, parseAddress, resolveAddress } from './address.ts';
+import { type Address, formatAddress, isSameListen, parseAddress, resolveAddress } from './address.ts';
 import { type ProxyFields, parseAttributes, type ToxicFields } from './body.ts';
 import { createProxy, type EmbeddedProxy } from './proxy.ts';
 import { refusals } from './refusal.ts';
@@ -97,7 +97,7 @@ export function createProxies({ clock, seed, traffic }: { clock: Clock; seed: nu
   async function ensure(wanted: Required<ProxyFields>): Promise<EmbeddedProxy> {
     const existing = byName.get(wanted.name);
     if (existing === undefined) return await put(wanted);
-    if (existing.upstream === wanted.upstream && !(await listensElsewhere(existing, wanted.listen))) return existing;
+    if (existing.upstream === wanted.upstream && isMeantFor(existing, await resolveAddress(wanted.listen))) return existing;
     await existing.stop();
     return await put(wanted);
   }
@@ -139,10 +139,11 @@ function check({ name = '', listen = '', upstream = '', enabled = true }: ProxyF
 
 async function change(proxy: EmbeddedProxy, { listen, upstream, enabled }: ProxyFields): Promise<void> {
   const wasEnabled = proxy.isEnabled();
-  const moves = listen !== undefined && (await listensElsewhere(proxy, listen));
+  const wanted = listen === undefined ? undefined : await resolveAddress(listen);
+  const moves = wanted !== undefined && !isMeantFor(proxy, wanted);
   if (moves || (upstream !== undefined && upstream !== proxy.upstream)) {
     await proxy.stop();
-    if (moves) proxy.listen = formatAddress(await resolveAddress(listen));
+    if (moves) proxy.listen = formatAddress(wanted);
     proxy.upstream = upstream ?? proxy.upstream;
   }
   if (enabled ?? wasEnabled) await proxy.start();
@@ -150,13 +151,12 @@ async function change(proxy: EmbeddedProxy, { listen, upstream, enabled }: Proxy
 }
 
 /** Compares with the host looked up, as the original does: `localhost:80` is where a proxy on `127.0.0.1:80` listens. */
-async function listensElsewhere(proxy: EmbeddedProxy, listen: string): Promise<boolean> {
-  const wanted = await resolveAddress(listen);
+function isMeantFor({ listen }: EmbeddedProxy, wanted: Address): boolean {
   try {
-    return !isSameListen(parseAddress(proxy.listen), wanted);
+    return isSameListen(parseAddress(listen), wanted);
   } catch {
     // Where it should have listened was never an address.
-    return true;
+    return false;
   }
 }
 

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { Random } from '../../core/random.ts';
 import type { Clock } from '../../core/time.ts';
 import { parseAddress } from './address.ts';
 import { type Link, openLink } from './link.ts';
 import { listenOn } from './listen.ts';
+import { acceptedSource, dialledSource, type Source } from './source.ts';
 import type { Stream, Toxic } from './toxic.ts';
 import type { Flow, Traffic } from './traffic.ts';
 
@@ -105,12 +106,13 @@ export function createProxy({
   function accept(client: Socket): void {
     client.on('error', closeFollows);
     counts.accepted += 1;
-    const server = dial();
-    if (server === undefined) {
+    const dialled = dial();
+    if (dialled === undefined) {
       counts.failedDials += 1;
       client.destroy();
       return;
     }
+    const server = dialled.socket;
     const connection: Connection = { client, server, links: undefined };
     connections.add(connection);
     counts.open += 1;
@@ -119,28 +121,31 @@ export function createProxy({
     };
     client.on('close', forget);
     server.on('close', forget);
+    // A dial that is given up because the proxy stops has not failed: it ends without an error.
+    server.once('error', () => {
+      if (connection.links === undefined) counts.failedDials += 1;
+    });
     server.once('close', () => {
-      if (connection.links !== undefined) return;
-      counts.failedDials += 1;
-      client.destroy();
+      if (connection.links === undefined) client.destroy();
     });
     server.once('connect', () => {
-      connection.links = openLinksOf(connection);
+      connection.links = openLinksOf(acceptedSource(client), dialled);
     });
   }
 
-  function dial(): Socket | undefined {
+  function dial(): Source | undefined {
     try {
       const { host, port } = parseAddress(proxy.upstream);
-      const server = connect({ host: host === '' ? 'localhost' : host, port, allowHalfOpen: true, noDelay: true, keepAlive: true });
-      return server.on('error', closeFollows);
+      const dialled = dialledSource({ host: host === '' ? 'localhost' : host, port, allowHalfOpen: true, noDelay: true, keepAlive: true });
+      dialled.socket.on('error', closeFollows);
+      return dialled;
     } catch {
       // An upstream that is no address is as unreachable as one where nobody listens.
       return undefined;
     }
   }
 
-  function openLinksOf({ client, server }: Connection): Record<Stream, Link> {
+  function openLinksOf(client: Source, server: Source): Record<Stream, Link> {
     let beganUnderReset = false;
     const close = (socket: Socket) => {
       if (socket.destroyed) return;
@@ -148,10 +153,10 @@ export function createProxy({
       if (beganUnderReset && (upstream.resets() || downstream.resets())) socket.resetAndDestroy();
       else socket.destroySoon();
     };
-    const open = (stream: Stream, source: Socket, destination: Socket) =>
-      openLink({ source, destination, toxics: toxics[stream], close, flow: flowOf(stream, client), clock, random: random[stream] });
-    const upstream = open('upstream', client, server);
-    const downstream = open('downstream', server, client);
+    const open = (stream: Stream, source: Source, destination: Socket) =>
+      openLink({ source, destination, toxics: toxics[stream], close, flow: flowOf(stream, client.socket), clock, random: random[stream] });
+    const upstream = open('upstream', client, server.socket);
+    const downstream = open('downstream', server, client.socket);
     beganUnderReset = upstream.resets() || downstream.resets();
     return { upstream, downstream };
   }

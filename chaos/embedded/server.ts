@@ -35,11 +35,15 @@ export async function openServer({ host, port, seed, proxyMetrics, runtimeMetric
     { requestTimeout: 15_000, headersTimeout: 15_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 60_000 },
     createApi(proxies, { metrics, log }),
   );
+  // Whoever does not read its answer.
+  api.setTimeout(30_000);
   await prepare?.(proxies);
   const address = await listenOn(api, formatAddress({ host, port })).catch(async (error: unknown) => {
     await proxies.close();
     throw error;
   });
+  // A connection that cannot be accepted, for want of file descriptors, is the client's to notice.
+  api.on('error', (error) => log.say('error', 'Control connection lost', { error: error.message }));
   log.say('info', 'Starting Toxiproxy HTTP server', { address });
 
   return {

@@ -29,6 +29,7 @@ export class ToxicStage implements Stage, Receiver, Giver {
   #hasEndedAfter = false;
   #busy = false;
   #pumping = false;
+  #resting = false;
   #alarm: NodeJS.Timeout | undefined;
 
   constructor(toxic: Toxic, { before, after, clock, random }: { before: Giver; after: Receiver; clock: Clock; random: Random }) {
@@ -122,12 +123,22 @@ export class ToxicStage implements Stage, Receiver, Giver {
   }
 
   pump(): void {
-    // Called from within the loop below, which looks again by itself.
-    if (this.#pumping) return;
+    // Called from within the loop below, which looks again by itself, or before its next turn.
+    if (this.#pumping || this.#resting) return;
     this.#pumping = true;
-    while (this.#step());
+    let steps = 0;
+    while (steps < longestRunSteps && this.#step()) steps += 1;
     this.#pumping = false;
-    this.before.pump();
+    if (steps === longestRunSteps) this.#rest();
+    else this.before.pump();
+  }
+
+  #rest(): void {
+    this.#resting = true;
+    setImmediate(() => {
+      this.#resting = false;
+      this.pump();
+    });
   }
 
   /** Whether there may be more to do. */
@@ -159,6 +170,9 @@ export class ToxicStage implements Stage, Receiver, Giver {
     return false;
   }
 }
+
+/** A chunk may be crumbs, and what takes them may take them all at once: after so many steps the others have their turn. */
+const longestRunSteps = 1_000;
 
 /** The longest delay that `setTimeout` understands. */
 const longestTimerMs = 2 ** 31 - 1;

@@ -5,9 +5,10 @@ export type FlowLabels = { direction: 'upstream' | 'downstream'; listener: strin
 /** Every flow since the start, also of proxies that are gone, as the original keeps them. */
 export type Traffic = { all(): Iterable<Flow>; flowOf(labels: FlowLabels): Flow };
 
-/** Proxies on ports of chance would make flows for ever: beyond `mostFlows` the oldest without connections is forgotten. */
-export function createTraffic({ mostFlows = 10_000 } = {}): Traffic {
+/** Proxies on ports of chance would make flows for ever: beyond `mostFlows`, or labels of so many characters, the oldest without connections are forgotten. */
+export function createTraffic({ mostFlows = 10_000, mostCharacters = 10_000_000 } = {}): Traffic {
   const flows = new Map<string, Flow>();
+  let characters = 0;
 
   return {
     all: () => flows.values(),
@@ -15,18 +16,20 @@ export function createTraffic({ mostFlows = 10_000 } = {}): Traffic {
       const key = JSON.stringify([labels.direction, labels.listener, labels.proxy, labels.upstream]);
       const known = flows.get(key);
       if (known !== undefined) return known;
-      if (flows.size >= mostFlows) forgetOldestIdle();
+      characters += key.length;
+      forgetIdle();
       const flow: Flow = { labels, receivedBytes: 0, sentBytes: 0, connections: 0 };
       flows.set(key, flow);
       return flow;
     },
   };
 
-  function forgetOldestIdle(): void {
+  function forgetIdle(): void {
     for (const [key, { connections }] of flows) {
+      if (flows.size < mostFlows && characters <= mostCharacters) return;
       if (connections > 0) continue;
       flows.delete(key);
-      return;
+      characters -= key.length;
     }
   }
 }

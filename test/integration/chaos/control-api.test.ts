@@ -1,4 +1,5 @@
 import { Toxiproxy, ToxiproxyError } from 'toxiproxy-node-client';
+import { Client } from 'undici';
 import { expect, test } from 'vitest';
 import {
   type Answer,
@@ -64,6 +65,18 @@ describeEachServer('control API', (server) => {
     const answer = await server().call('GET', '/nosuch', { headers: { 'user-agent': 'Mozilla/5.0' } });
     expect(answer).toMatchObject({ status: 404, text: '404 page not found\n' });
     expect(answer.headers['content-type']).toBe('text/plain; charset=utf-8');
+  });
+
+  test.each([
+    ['//proxies', '/proxies'],
+    ['/proxies/../version?x=1', '/version?x=1'],
+    ['/proxies//a%3Fb%20c/', '/proxies/a%3Fb%20c/'],
+  ])('%s is sent on to %s', async (path, location) => {
+    // Whoever joins it to the address of the server would straighten it.
+    const client = new Client(server().controlUrl);
+    const { statusCode, headers } = await client.request({ path, method: 'GET' });
+    await client.destroy();
+    expect([statusCode, headers.location]).toEqual([301, location]);
   });
 
   test.each([

@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { type Dispatcher, request } from 'undici';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
+import { type Held, heldIn } from '../../../bench/storm.ts';
 import { startEmbedded } from '../../../chaos/embedded/start.ts';
 import { waitUntil } from '../../../core/time.ts';
 
@@ -22,7 +23,10 @@ const realProgram = (process.env.PATH ?? '')
 
 /** Runs the suite against each server. Each test begins and ends without proxies and without open sockets. */
 export function describeEachServer(name: string, suite: (server: () => Server) => void): void {
-  const kinds = [{ kind: 'embedded', start: () => startEmbedded({ signal: AbortSignal.timeout(10_000) }) }, ...realKinds()];
+  const kinds = [
+    { kind: 'embedded', start: () => startEmbedded({ signal: AbortSignal.timeout(10_000), runtimeMetrics: true }) },
+    ...realKinds(),
+  ];
   describe.each(kinds)(`${name}, $kind server`, ({ kind, start }) => {
     let server: Server | undefined;
     let close = async () => {};
@@ -96,6 +100,9 @@ function jsonIn(text: string): unknown {
     return undefined;
   }
 }
+
+/** What the embedded server's process holds: sockets, timers. */
+export const heldBy = async ({ call }: Server): Promise<Held> => heldIn((await call('GET', '/metrics')).text);
 
 /** A proxy in front of `upstream`, and the address that clients use. */
 export async function createProxy(server: Server, upstream: string, name = 'p'): Promise<string> {

@@ -308,6 +308,22 @@ describeEachServer('toxics', (server) => {
     });
   });
 
+  test('crumbs that vanish do not keep control calls waiting', { retry: 2 }, async ({ skip }) => {
+    skip(!server().isEmbedded, 'only ours has one thread');
+    const upstream = await startUpstream(({ socket }) => socket.write(Buffer.alloc(2_000_000)));
+    await createProxy(server(), upstream.address);
+    await addToxic(server(), 'slicer', { average_size: 1 });
+    await addToxic(server(), 'timeout', { timeout: 0 });
+    const listen = await listenOf(server());
+    await Promise.all(Array.from({ length: 8 }, () => connectTo(listen)));
+    await sleep(50);
+    for (let round = 0; round < 5; round += 1) {
+      const startMs = now();
+      await server().call('GET', '/version');
+      expect(now() - startMs).toBeLessThan(100);
+    }
+  });
+
   test('noop passes everything', async () => {
     const client = await echoClient(server());
     await addToxic(server(), 'noop', {});

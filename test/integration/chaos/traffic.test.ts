@@ -4,6 +4,8 @@ import { createConnection, type Socket } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { differences, type Held } from '../../../bench/storm.ts';
+import { waitUntil } from '../../../core/time.ts';
 import {
   addToxic,
   connectTo,
@@ -12,9 +14,11 @@ import {
   describeEachServer,
   dialResult,
   expectAbout,
+  heldBy,
   now,
   removeToxic,
   roundTripMs,
+  type Server,
   startUpstream,
   write,
 } from './support.ts';
@@ -29,9 +33,37 @@ describeEachServer('proxied traffic', (server) => {
     expect(client.received().toString()).toContain('message-0099');
   });
 
-  test('carries large streams both ways without loss', async () => {
+  test.each(['127.0.0.1', 'localhost'])('carries large streams both ways without loss, upstream at %s', async (host) => {
     const sent = Buffer.from(Uint8Array.from({ length: 8_000_000 }, (_, index) => index % 251));
+    const { address } = await startUpstream();
+    const client = await connectTo(await createProxy(server(), address.replace('127.0.0.1', host)));
+    client.socket.write(sent);
+    await client.hasReceived(sent.length);
+    expect(client.received().equals(sent)).toBe(true);
+  });
+
+  test('bytes that wait for a reader are those that were sent', async () => {
+    // One after the other, so that some are taken at once, one in part, and some wait behind it.
+    const pieces = Array.from({ length: 600 }, (_, index) => Buffer.alloc(20_000, index % 251));
+    const upstream = await startUpstream(async ({ socket }) => {
+      for (const piece of pieces) {
+        socket.write(piece);
+        await sleep(1);
+      }
+      socket.end();
+    });
+    const client = await connectTo(await createProxy(server(), upstream.address));
+    client.socket.pause();
+    await settled(() => upstream.peers[0]?.socket.bytesWritten);
+    client.socket.resume();
+    await client.ended();
+    expect(client.received().equals(Buffer.concat(pieces))).toBe(true);
+  });
+
+  test('bytes that a toxic holds are those that were sent', async () => {
+    const sent = Buffer.from(Uint8Array.from({ length: 4_000_000 }, (_, index) => index % 251));
     const client = await connectTo(await createProxy(server(), (await startUpstream()).address));
+    await addToxic(server(), 'latency', { latency: 100 });
     client.socket.write(sent);
     await client.hasReceived(sent.length);
     expect(client.received().equals(sent)).toBe(true);
@@ -70,6 +102,19 @@ describeEachServer('proxied traffic', (server) => {
     await roundTripMs(client);
     upstream.peers[0]?.socket.resetAndDestroy();
     expect((await client.ended()).how).toBe('eof');
+  });
+
+  test('a reset does not overtake what was sent before it and still waits for room', async () => {
+    const sent = 190_000;
+    const upstream = await startUpstream(({ socket }) =>
+      socket.once('data', () => socket.write(Buffer.alloc(sent), () => setTimeout(() => socket.resetAndDestroy(), 20))),
+    );
+    const listen = await createProxy(server(), upstream.address);
+    await addToxic(server(), 'bandwidth', { rate: 500 });
+    const client = await connectTo(listen);
+    write(client, 'go');
+    expect((await client.ended()).how).toBe('eof');
+    expect(client.received()).toHaveLength(sent);
   });
 
   test('C34 disabling closes connections at once, with what is under way, and keeps toxics', { retry: 2 }, async () => {
@@ -136,6 +181,8 @@ describeEachServer('proxied traffic', (server) => {
   });
 
   test('C70 a thousand short connections under a thousand toxics', async () => {
+    const before = await heldBy(server());
+    const startMs = now();
     const upstream = await startUpstream(() => {});
     const listen = await createProxy(server(), upstream.address);
     for (let round = 0; round < 1000; round += 1) {
@@ -145,12 +192,30 @@ describeEachServer('proxied traffic', (server) => {
       client.socket.destroySoon();
       await removeToxic(server(), 'latency');
     }
+    expect(now() - startMs).toBeLessThan(30_000);
     await settled(() => upstream.peers.filter((peer) => peer.hasEnded()).length);
     expect(upstream.peers.every((peer) => peer.hasEnded())).toBe(true);
+    if (server().isEmbedded) await isLeftWith(server(), { ...before, TCPServerWrap: (before.TCPServerWrap ?? 0) + 1 });
+  });
+
+  test('clients whose upstream is not reached leave nothing', async ({ skip }) => {
+    skip(!server().isEmbedded, 'a real server does not tell');
+    const before = await heldBy(server());
+    for (const upstream of [await deadAddress(), 'host.invalid:1', 'no address', '']) {
+      const listen = await createProxy(server(), '127.0.0.1:1');
+      await server().call('PATCH', '/proxies/p', { body: { upstream } });
+      const clients = await Promise.all(Array.from({ length: 20 }, () => connectTo(listen)));
+      for (const [index, client] of clients.entries()) {
+        if (index % 2 === 0) write(client, 'x');
+      }
+      await Promise.all(clients.map((client) => client.ended()));
+      await isLeftWith(server(), { ...before, TCPServerWrap: (before.TCPServerWrap ?? 0) + 1 });
+      await server().call('DELETE', '/proxies/p');
+    }
   });
 
   describe('never waits for a peer', () => {
-    test('C64 removing a toxic before a reader that does not read', async ({ skip }) => {
+    test('C64 removing a toxic before a reader that does not read', { retry: 2 }, async ({ skip }) => {
       skip(!server().isEmbedded, 'hangs on a real server');
       const upstream = await startUpstream(({ socket }) => {
         const flood = () => {
@@ -167,11 +232,10 @@ describeEachServer('proxied traffic', (server) => {
       const startMs = now();
       await removeToxic(server(), 'latency');
       await server().call('GET', '/proxies');
-      // 100 ms on a machine that does nothing else.
-      expect(now() - startMs).toBeLessThan(500);
+      expect(now() - startMs).toBeLessThan(100);
     });
 
-    test('C65 removing a reset that waits for its hour', async ({ skip }) => {
+    test('C65 removing a reset that waits for its hour', { retry: 2 }, async ({ skip }) => {
       skip(!server().isEmbedded, 'hangs on a real server');
       const listen = await createProxy(server(), (await startUpstream()).address);
       await addToxic(server(), 'reset_peer', { timeout: 1500 });
@@ -181,7 +245,7 @@ describeEachServer('proxied traffic', (server) => {
       const startMs = now();
       await removeToxic(server(), 'reset_peer');
       await roundTripMs(await connectTo(listen));
-      expect(now() - startMs).toBeLessThan(500);
+      expect(now() - startMs).toBeLessThan(100);
       await waiting.hasReceived(5);
       expect(waiting.hasEnded()).toBe(false);
       // It is an ordinary connection again: its end is no reset.
@@ -189,7 +253,7 @@ describeEachServer('proxied traffic', (server) => {
       expect((await waiting.ended()).how).toBe('eof');
     });
 
-    test('C66 disabling a proxy whose upstream never accepts', async ({ skip }) => {
+    test('C66 disabling a proxy whose upstream never accepts', { retry: 2 }, async ({ skip }) => {
       skip(!server().isEmbedded, 'hangs on a real server');
       await using full = await fullBacklog();
       const listen = await createProxy(server(), full.address);
@@ -197,8 +261,10 @@ describeEachServer('proxied traffic', (server) => {
       await sleep(50);
       const startMs = now();
       expect((await server().call('POST', '/proxies/p', { body: { enabled: false } })).status).toBe(200);
-      expect(now() - startMs).toBeLessThan(500);
+      expect(now() - startMs).toBeLessThan(200);
       await client.ended();
+      // It was given up, which is no failure of the upstream.
+      expect((await server().call('GET', '/metrics')).text).toContain('stampede_proxy_failed_dials_total{proxy="p"} 0\n');
     });
   });
 
@@ -212,6 +278,15 @@ describeEachServer('proxied traffic', (server) => {
     expect(client.received().length).toBeLessThan(10_000);
   });
 });
+
+/** Waits until the server holds as much as `wanted`, which leaves room for one proxy without connections. */
+async function isLeftWith(server: Server, wanted: Held): Promise<void> {
+  let held: Held = {};
+  await waitUntil({ timeoutMs: 10_000, describe: () => `Expected what there was, got ${differences(wanted, held).join()}` }, async () => {
+    held = await heldBy(server);
+    return differences(wanted, held).length === 0;
+  });
+}
 
 /** Resolves once `value` has stayed the same for a while. */
 async function settled(value: () => unknown): Promise<void> {

@@ -16,3 +16,11 @@ test('of too many the oldest without connections is forgotten', () => {
   for (const proxy of ['idle', 'new']) traffic.flowOf(labels(proxy));
   expect([...traffic.all()].map((flow) => flow.labels.proxy)).toEqual(['busy', 'new']);
 });
+
+test('of names too long as many are forgotten as it takes', () => {
+  const traffic = createTraffic({ mostCharacters: 1_000 });
+  for (const proxy of ['a', 'b', 'x'.repeat(500)]) traffic.flowOf(labels(proxy));
+  expect([...traffic.all()]).toHaveLength(3);
+  traffic.flowOf(labels('y'.repeat(500)));
+  expect([...traffic.all()].map((flow) => flow.labels.proxy[0])).toEqual(['y']);
+});
