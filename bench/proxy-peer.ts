@@ -60,13 +60,15 @@ async function trips({ address, connections, lastsMs, pauseMs = 0 }: Extract<Ord
   const startMs = performance.now();
   for (const socket of sockets) {
     let sentMs = 0;
+    let isFirst = true;
     let missing = message.length;
     socket.on('data', (bytes) => {
       missing -= bytes.length;
       if (missing > 0) return;
       missing = message.length;
-      const nowMs = performance.now();
-      tookUs.push((nowMs - sentMs) * 1_000);
+      // The first one waits for the proxy to reach the upstream.
+      if (!isFirst) tookUs.push((performance.now() - sentMs) * 1_000);
+      isFirst = false;
       count += 1;
       if (pauseMs > 0) setTimeout(send, pauseMs);
       else send();

@@ -24,93 +24,122 @@ export const bench: Bench = {
     const routes: Route[] = [{ name: 'direct', echo: upstream.echo, source: upstream.source, cpuMs: () => Number.NaN }, ...servers];
 
     const seen = new Map(routes.map(({ name }) => [name, [] as Round[]]));
-    for (let round = 0; round <= measuredRounds; round += 1) {
-      // Who comes first finds another machine than who comes last, so they take turns.
-      for (const route of turned(routes, round)) {
-        const measured = await playRound(caller, route);
+    for (let round = 0; round <= speedRounds; round += 1) {
+      const measured = await playRound(caller, turned(routes, round));
+      for (const [name, { perSecond, megabytesPerSecond }] of measured)
+        say(`round ${round}, ${name}: ${perSecond.map(Math.round).join(', ')} round trips/s, ${Math.round(megabytesPerSecond)} MB/s`);
+      // The first only warms up.
+      if (round > 0) for (const [name, one] of measured) seen.get(name)?.push(one);
+    }
+    const truths = new Map(servers.map(({ name }) => [name, [] as Truth[]]));
+    for (let round = 0; round < truthRounds; round += 1) {
+      for (const server of turned(servers, round)) {
+        const truth = await truthOf(server, caller);
+        truths.get(server.name)?.push(truth);
         say(
-          `round ${round}, ${route.name}: ${measured.perSecond.map(Math.round).join(', ')} round trips/s, ${Math.round(measured.megabytesPerSecond)} MB/s`,
+          `round ${round}, ${server.name}: ${Object.values(truth)
+            .map((ms) => ms.toPrecision(3))
+            .join(', ')} ms`,
         );
-        // The first only warms up.
-        if (round > 0) seen.get(route.name)?.push(measured);
       }
     }
-    const truths: Truth[] = [];
-    for (const server of servers) truths.push(await truthOf(server, caller, say));
-    return [...speedFigures(seen), ...truths.flatMap(truthFigures)];
+    return [...speedFigures(seen), ...[...truths].flatMap(truthFigures)];
   },
 };
 
 const crowds = [1, 16, 64] as const;
-const measuredRounds = 5;
-const tripsLastMs = 500;
-const bulkLastsMs = 400;
+const speedRounds = 8;
+const truthRounds = 5;
+const tripsLastMs = 300;
+const bulkLastsMs = 300;
 
 type Route = { name: string; echo: string; source: string; cpuMs: () => number };
 type Server = Route & { control: Pool };
 type Round = { perSecond: number[]; usP50: number; usP99: number; megabytesPerSecond: number; cpuUsPerTrip: number };
 
-async function playRound(caller: Peer, { echo, source, cpuMs }: Route): Promise<Round> {
-  const perSecond: number[] = [];
-  let [usP50, usP99, cpuUsPerTrip] = [Number.NaN, Number.NaN, Number.NaN];
+/** Each measure is taken of every route before the next one: the machine is another one from second to second. */
+async function playRound(caller: Peer, routes: readonly Route[]): Promise<Map<string, Round>> {
+  const rounds = new Map(
+    routes.map(({ name }) => [
+      name,
+      { perSecond: [] as number[], usP50: Number.NaN, usP99: Number.NaN, megabytesPerSecond: Number.NaN, cpuUsPerTrip: Number.NaN },
+    ]),
+  );
   for (const connections of crowds) {
-    const beforeMs = cpuMs();
-    const trips = await caller.ask({ order: 'trips', address: echo, connections, lastsMs: tripsLastMs });
-    perSecond.push(trips.perSecond);
-    if (connections === 1) [usP50, usP99] = [at(trips.tookUs, 0.5), at(trips.tookUs, 0.99)];
-    if (connections === 16) cpuUsPerTrip = ((cpuMs() - beforeMs) * 1_000) / trips.count;
+    for (const { name, echo, cpuMs } of routes) {
+      const round = rounds.get(name);
+      const beforeMs = cpuMs();
+      const trips = await caller.ask({ order: 'trips', address: echo, connections, lastsMs: tripsLastMs });
+      round?.perSecond.push(trips.perSecond);
+      if (connections === 1) Object.assign(round ?? {}, { usP50: at(trips.tookUs, 0.5), usP99: at(trips.tookUs, 0.99) });
+      if (connections === 16) Object.assign(round ?? {}, { cpuUsPerTrip: ((cpuMs() - beforeMs) * 1_000) / trips.count });
+    }
   }
-  const { bytesPerSecond } = await caller.ask({ order: 'bulk', address: source, connections: 1, lastsMs: bulkLastsMs });
-  return { perSecond, usP50, usP99, megabytesPerSecond: bytesPerSecond / 1e6, cpuUsPerTrip };
+  for (const { name, source } of routes) {
+    const { bytesPerSecond } = await caller.ask({ order: 'bulk', address: source, connections: 1, lastsMs: bulkLastsMs });
+    Object.assign(rounds.get(name) ?? {}, { megabytesPerSecond: bytesPerSecond / 1e6 });
+  }
+  return rounds;
 }
 
 function speedFigures(seen: ReadonlyMap<string, readonly Round[]>): Figure[] {
   const direct = seen.get('direct') ?? [];
-  const real = seen.get('real');
-  return [...seen].flatMap(([name, rounds]): Figure[] => {
+  const figures = [...seen].flatMap(([name, rounds]): Figure[] => {
     const over = (read: (round: Round, index: number) => number) => median(rounds.map(read));
     const added = (read: (round: Round) => number) => over((round, index) => read(round) - read(direct[index] ?? round));
-    const figures: Figure[] = [
-      ...crowds.map((connections, crowd) => {
-        // As fast as the real server on small messages, where there is one to compare with.
-        const rival = real === undefined ? undefined : median(real.map((round) => round.perSecond[crowd] ?? Number.NaN)).value;
-        const goal = name === 'embedded' && rival !== undefined ? { goal: { atLeast: Math.round(rival) } } : {};
-        return {
-          name: `${name}, ${connections} connection${connections === 1 ? '' : 's'}`,
-          unit: 'round trips/s',
-          ...goal,
-          ...over((round) => round.perSecond[crowd] ?? Number.NaN),
-        };
-      }),
+    const speed: Figure[] = [
+      ...crowds.map((connections, crowd) => ({
+        name: `${name}, ${crowdName(connections)}`,
+        unit: 'round trips/s',
+        ...over(({ perSecond }) => perSecond[crowd] ?? Number.NaN),
+      })),
       { name: `${name}, bulk`, unit: 'MB/s', ...over((round) => round.megabytesPerSecond) },
     ];
-    if (name === 'direct') return figures;
+    if (name === 'direct') return speed;
     return [
-      ...figures,
+      ...speed,
       { name: `${name} adds, p50`, unit: 'µs', ...added((round) => round.usP50) },
       { name: `${name} adds, p99`, unit: 'µs', ...added((round) => round.usP99) },
       { name: `${name}, CPU`, unit: 'µs/round trip', ...over((round) => round.cpuUsPerTrip) },
     ];
   });
+  return [...figures, ...ratioFigures(seen.get('embedded') ?? [], seen.get('real') ?? [])];
 }
 
-/** How far a delay of 50 ms is off, and how long control calls take while everyone talks and while everyone pours. */
-type Truth = { name: string; errorsMs: number[]; talkingMs: number[]; pouringMs: number[] };
+/** As fast as the real server on small messages, where there is one to compare with: round by round. */
+function ratioFigures(embedded: readonly Round[], real: readonly Round[]): Figure[] {
+  if (real.length === 0) return [];
+  const ratio = (read: (round: Round) => number) => median(embedded.map((round, index) => read(round) / read(real[index] ?? round)));
+  return [
+    ...crowds.map((connections, crowd) => ({
+      name: `embedded : real, ${crowdName(connections)}`,
+      unit: '',
+      ...ratio(({ perSecond }) => perSecond[crowd] ?? Number.NaN),
+      goal: { atLeast: 1 },
+    })),
+    { name: 'embedded : real, bulk', unit: '', ...ratio(({ megabytesPerSecond }) => megabytesPerSecond) },
+    { name: 'embedded : real, CPU', unit: '', ...ratio(({ cpuUsPerTrip }) => cpuUsPerTrip) },
+  ];
+}
 
-async function truthOf(server: Server, caller: Peer, say: (line: string) => void): Promise<Truth> {
+const crowdName = (connections: number) => `${connections} connection${connections === 1 ? '' : 's'}`;
+
+/** In ms: how far a delay of 50 ms is off, and the 99th percentile of control calls while everyone talks and while everyone pours. */
+type Truth = { errorP50: number; errorP99: number; talkingP99: number; pouringP99: number };
+
+async function truthOf(server: Server, caller: Peer): Promise<Truth> {
   const paced = { order: 'trips', address: server.echo, connections: 8 } as const;
   // Processes that sleep between messages are slow to wake: without the delay, but as seldom, a round trip takes half a millisecond itself.
-  const undelayed = await caller.ask({ ...paced, lastsMs: 2_000, pauseMs: delayMs });
+  const undelayed = await caller.ask({ ...paced, lastsMs: 1_000, pauseMs: delayMs });
   const baseUs = at(undelayed.tookUs, 0.5);
   const toxic = { name: 'slow', type: 'latency', attributes: { latency: delayMs } };
   await call(server.control, 'POST', '/proxies/echo/toxics', toxic);
-  const { tookUs } = await caller.ask({ ...paced, lastsMs: 4_000 });
+  const { tookUs } = await caller.ask({ ...paced, lastsMs: 2_500 });
   await call(server.control, 'DELETE', '/proxies/echo/toxics/slow');
   const errorsMs = tookUs.map((us) => Math.abs((us - baseUs) / 1_000 - delayMs)).toSorted((a, b) => a - b);
-  const talkingMs = await controlled(server, caller.ask({ order: 'trips', address: server.echo, connections: 64, lastsMs: 3_000 }));
-  const pouringMs = await controlled(server, caller.ask({ order: 'bulk', address: server.source, connections: 16, lastsMs: 3_000 }));
-  say(`${server.name}: ${errorsMs.length} delays, ${talkingMs.length + pouringMs.length} control calls`);
-  return { name: server.name, errorsMs, talkingMs, pouringMs };
+  const talkingMs = await controlled(server, caller.ask({ order: 'trips', address: server.echo, connections: 64, lastsMs: 2_000 }));
+  const pouringMs = await controlled(server, caller.ask({ order: 'bulk', address: server.source, connections: 16, lastsMs: 2_000 }));
+  return { errorP50: at(errorsMs, 0.5), errorP99: at(errorsMs, 0.99), talkingP99: at(talkingMs, 0.99), pouringP99: at(pouringMs, 0.99) };
 }
 
 const delayMs = 50;
@@ -143,14 +172,18 @@ async function controlled({ control }: Server, traffic: Promise<unknown>): Promi
   }
 }
 
-function truthFigures({ name, errorsMs, talkingMs, pouringMs }: Truth): Figure[] {
-  const goal = (atMost: number) => (name === 'embedded' ? { goal: { atMost } } : {});
-  const unit = 'ms';
+function truthFigures([name, rounds]: [string, readonly Truth[]]): Figure[] {
+  const figure = (what: string, read: (truth: Truth) => number, atMost: number): Figure => ({
+    name: `${name}, ${what}`,
+    unit: 'ms',
+    ...median(rounds.map(read)),
+    ...(name === 'embedded' ? { goal: { atMost } } : {}),
+  });
   return [
-    { name: `${name}, error of a 50 ms delay, p50`, unit, value: at(errorsMs, 0.5), ...goal(0.5) },
-    { name: `${name}, error of a 50 ms delay, p99`, unit, value: at(errorsMs, 0.99), ...goal(3) },
-    { name: `${name}, control call while 64 talk, p99`, unit, value: at(talkingMs, 0.99), ...goal(10) },
-    { name: `${name}, control call while 16 pour, p99`, unit, value: at(pouringMs, 0.99), ...goal(10) },
+    figure('error of a 50 ms delay, p50', ({ errorP50 }) => errorP50, 0.5),
+    figure('error of a 50 ms delay, p99', ({ errorP99 }) => errorP99, 3),
+    figure('control call while 64 talk, p99', ({ talkingP99 }) => talkingP99, 10),
+    figure('control call while 16 pour, p99', ({ pouringP99 }) => pouringP99, 10),
   ];
 }
 
