@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { startEmbedded } from '../chaos/embedded/start.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
 import { waitUntil } from '../core/time.ts';
 import { type Bench, type Figure, median } from './figure.ts';
 import type { Answer, Order } from './proxy-peer.ts';
@@ -228,6 +229,11 @@ async function startReal(program: string, undo: AsyncDisposableStack): Promise<{
   const child = spawn(program, ['-host', '127.0.0.1', '-port', String(port)], {
     stdio: 'ignore',
     env: { ...process.env, LOG_LEVEL: 'error' },
+  });
+  await once(child, 'spawn').catch((cause: unknown) => {
+    throw new UsageError(`Expected TOXIPROXY_BIN to be a Toxiproxy server, '${program}' could not be started: ${messageOf(cause)}`, {
+      cause,
+    });
   });
   undo.defer(() => ended(child));
   const controlUrl = `http://127.0.0.1:${port}`;
