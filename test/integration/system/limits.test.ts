@@ -20,8 +20,8 @@ import { openRedis } from '../../../system/stores/redis.ts';
 import { openTokenLimiter } from '../../../system/stores/token-limiter.ts';
 import { watchRedis } from '../../../system/stores/watched-redis.ts';
 import type { TuningChange } from '../../../system/tuning.ts';
-import { startTestRedis, type TestRedis } from '../../support/redis.ts';
 import { metricValue, recordSpans, standingClock, testRuntime } from '../../support/runtime.ts';
+import { startTestRedis, type TestRedis } from '../../support/stores.ts';
 
 const spans = recordSpans();
 const undo = new AsyncDisposableStack();
