@@ -122,19 +122,28 @@ export type FaultRecord = {
   effects: EffectRecord[];
   /** Places that carried nothing of the mall's while it was on: there it can have broken nothing. */
   idle: string[];
-  /** What it did to edges, the most hurt first. */
+  /** What it did to edges: first its own, then the most hurt of the others. */
   impacts: ImpactRecord[];
+  /** Edges that it hurt less than those. */
+  alsoHurt: string[];
+  /** What shoppers had of it, route by route. */
+  routes: RouteImpactRecord[];
 };
-/** Calls on an edge while a fault was on, and how it went afterwards. */
-export type ImpactRecord = {
+/** Calls on an edge while a fault was on. Those that left the callers are `sent`, repetitions included. */
+export type ImpactRecord = HarmRecord & {
   edge: string;
-  /** Calls that callers wanted to make, those that left them (repetitions included), failed ones, and those refused on the spot. */
-  wanted: number;
   sent: number;
-  failed: number;
-  refused: number;
   /** Sent for each one that was wanted: above 1 retries add to the load of a callee in trouble. */
   amplification?: number;
+};
+/** Requests on a route while a fault was on, in whole seconds. `outcomes` are how those ended that got no good answer. */
+export type RouteImpactRecord = HarmRecord & { route: string; outcomes: Partial<Record<RequestOutcome, number>> };
+/** What became of calls or requests while a fault was on, and how it went afterwards. */
+export type HarmRecord = {
+  /** Those that somebody wanted to make, those that failed, and those refused on the spot. */
+  wanted: number;
+  failed: number;
+  refused: number;
   /** Since the fault was acknowledged. */
   firstErrorAfterMs?: number;
   firstRefusalAfterMs?: number;
@@ -238,5 +247,5 @@ function faultOfToday(
   fault: Pick<FaultRecord, 'phase' | 'sentence' | 'fromMs' | 'untilMs'> & Partial<FaultRecord> & { wires?: string[] },
 ): FaultRecord {
   const { wires = [], ...known } = fault;
-  return { places: wires, askedMs: fault.fromMs, effects: [], idle: [], impacts: [], ...known };
+  return { places: wires, askedMs: fault.fromMs, effects: [], idle: [], impacts: [], alsoHurt: [], routes: [], ...known };
 }

@@ -6,7 +6,7 @@ import type { Capacity } from './drivers/autocannon.ts';
 import type { PlayedFault } from './fault-log.ts';
 import type { JudgedExpectation } from './judge.ts';
 import { sentenceOf as loadSentence } from './load.ts';
-import { type Evidence, epochToTimeline, impactsIn, sheddingOf, spanLedger } from './observe/evidence.ts';
+import { type Evidence, epochToTimeline, impactsIn, routeImpactsIn, sheddingOf, spanLedger } from './observe/evidence.ts';
 import { idlePlaces } from './observe/idle.ts';
 import { recordOf } from './observe/traces.ts';
 import type { Plan } from './plan.ts';
@@ -113,14 +113,22 @@ function machine(): RunRecord['run']['machine'] {
 function faultRecords(evidence: Evidence, back: (ms: number) => number): FaultRecord[] {
   const untilMs = evidence.recording.phases.at(-1)?.untilMs ?? 0;
   const impacts = impactsIn(evidence, { untilMs });
-  return evidence.faults.map((fault, index) =>
-    faultRecord(fault, { back, idle: idlePlaces(evidence, fault), impacts: impacts[index]?.impacts ?? [] }),
-  );
+  const routes = routeImpactsIn(evidence);
+  return evidence.faults.map((fault, index) => {
+    const hurt = impacts[index]?.impacts ?? [];
+    return faultRecord(fault, {
+      back,
+      idle: idlePlaces(evidence, fault),
+      impacts: hurt.slice(0, mostEdges),
+      alsoHurt: hurt.slice(mostEdges).map(({ edge }) => edge),
+      routes: routes[index] ?? [],
+    });
+  });
 }
 
 function faultRecord(
   { phase, fault, places, askedMs, fromMs, untilMs, effects }: PlayedFault,
-  { back, ...seen }: { back: (ms: number) => number } & Pick<FaultRecord, 'idle' | 'impacts'>,
+  { back, ...seen }: { back: (ms: number) => number } & Pick<FaultRecord, 'idle' | 'impacts' | 'alsoHurt' | 'routes'>,
 ): FaultRecord {
   return {
     phase,
@@ -239,5 +247,7 @@ function traceExamples(evidence: Evidence): RunRecord['traces'] {
   });
 }
 
+/** More of them for one fault nobody reads; a storm has hundreds. */
+const mostEdges = 6;
 /** The probe and the warm-up lie before 0 and are no part of the story. */
 const isOfTimeline = ({ atMs }: { atMs: number }) => atMs >= -1_000;

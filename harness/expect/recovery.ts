@@ -21,6 +21,7 @@ export function recovery(edge: Edge) {
         sentence: `${edge} is back within ${within} of its last fault's end`,
         withinMs,
         judge(seen) {
+          if (callee === 'etcd' || callee === 'otlp') return unknown(`calls to ${callee} leave no spans`);
           const ended = seen
             .impacts()
             .filter(({ untilMs }) => untilMs <= seen.window.untilMs)
@@ -53,7 +54,7 @@ function judge(impact: Impact, withinMs: number) {
   switch (recovered) {
     case 'yes':
       return calmAfterMs <= withinMs
-        ? met(`back ${seconds(calmAfterMs)} after it, ${last}`)
+        ? met(`back ${calmAfterMs === 0 ? 'at once' : `${seconds(calmAfterMs)} after it`}, ${last}`)
         : missed(`back only ${seconds(calmAfterMs)} after it`);
     case 'no':
       return missed(

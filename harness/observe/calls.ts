@@ -2,6 +2,7 @@ import { type Edge, edges, endsOf, isService } from '../../system/topology.ts';
 import { createDurations, type Durations } from './durations.ts';
 import type { Calls, Window } from './observations.ts';
 import type { Span } from './otlp-decode.ts';
+import { createStretches, type Stretches } from './stretches.ts';
 
 /** One second of an edge. `calls` are all that the caller wanted to make: `refused` by its own breaker, `failed` on the way, or well. */
 export type EdgeSecond = {
@@ -55,14 +56,18 @@ const bucketMs = 100;
 const sliceMs = 500;
 const maxBuckets = 20_000;
 
-/** Buckets by their number. */
-type Tally = { edge: Edge; hasReplicas: boolean; buckets: Map<number, Bucket>; durations: Map<number, Durations> };
+type Tally = {
+  edge: Edge;
+  hasReplicas: boolean;
+  /** By when calls started. */
+  buckets: Stretches<Bucket>;
+  durations: Stretches<Durations>;
+  /** By when failed calls ended: the first and the last of each stretch. */
+  failures: Stretches<{ firstMs: number; lastMs: number }>;
+};
 type Bucket = Omit<EdgeSecond, 'atMs' | 'picked'> & {
   firstRefusalMs: number;
   lastRefusalMs: number;
-  /** When the first and the last failed call of those that started here ended. */
-  firstFailureMs: number;
-  lastFailureMs: number;
   /** Repetitions of calls that had failed. */
   retried: number;
   /** Absent where no replica was picked. */
@@ -72,12 +77,13 @@ type Bucket = Omit<EdgeSecond, 'atMs' | 'picked'> & {
 const createTally = (edge: Edge): Tally => ({
   edge,
   hasReplicas: isService(endsOf(edge).callee),
-  buckets: new Map(),
-  durations: new Map(),
+  buckets: createStretches({ widthMs: bucketMs, most: maxBuckets }),
+  durations: createStretches({ widthMs: sliceMs, most: maxBuckets }),
+  failures: createStretches({ widthMs: bucketMs, most: maxBuckets }),
 });
 
 function countCall(tally: Tally, { startMs, endMs, failed, attributes }: Span): boolean {
-  const bucket = bucketAt(tally, Math.floor(startMs / bucketMs));
+  const bucket = tally.buckets.at(startMs, emptyBucket);
   if (bucket === undefined) return false;
   bucket.calls++;
   if (attributes['mall.attempt'] !== undefined) bucket.retried++;
@@ -92,9 +98,8 @@ function countCall(tally: Tally, { startMs, endMs, failed, attributes }: Span): 
   }
   if (failed && !isDecision(attributes['mall.code'])) {
     bucket.failed++;
-    bucket.firstFailureMs = Math.min(bucket.firstFailureMs, endMs);
-    bucket.lastFailureMs = Math.max(bucket.lastFailureMs, endMs);
-  } else durationsAt(tally, Math.floor(startMs / sliceMs)).add(endMs - startMs);
+    noteFailure(tally, endMs);
+  } else tally.durations.at(startMs, createDurations)?.add(endMs - startMs);
   if (typeof peer === 'string') {
     bucket.picked ??= new Map();
     increase(bucket.picked, peer, 1);
@@ -105,55 +110,48 @@ function countCall(tally: Tally, { startMs, endMs, failed, attributes }: Span): 
 /** Business codes begin at 2000: "sold out" is the answer of a callee that works, whatever its span is called. */
 const isDecision = (code: unknown) => typeof code === 'number' && code >= 2_000;
 
-function bucketAt({ buckets }: Tally, number: number): Bucket | undefined {
-  let bucket = buckets.get(number);
-  if (bucket === undefined && buckets.size < maxBuckets) {
-    bucket = {
-      calls: 0,
-      failed: 0,
-      refused: 0,
-      firstRefusalMs: Number.POSITIVE_INFINITY,
-      lastRefusalMs: Number.NEGATIVE_INFINITY,
-      firstFailureMs: Number.POSITIVE_INFINITY,
-      lastFailureMs: Number.NEGATIVE_INFINITY,
-      retried: 0,
-      picked: undefined,
-    };
-    buckets.set(number, bucket);
-  }
-  return bucket;
+const emptyBucket = (): Bucket => ({
+  calls: 0,
+  failed: 0,
+  refused: 0,
+  firstRefusalMs: Number.POSITIVE_INFINITY,
+  lastRefusalMs: Number.NEGATIVE_INFINITY,
+  retried: 0,
+  picked: undefined,
+});
+
+function noteFailure({ failures }: Tally, endMs: number): void {
+  const times = failures.at(endMs, () => ({ firstMs: endMs, lastMs: endMs }));
+  if (times === undefined) return;
+  times.firstMs = Math.min(times.firstMs, endMs);
+  times.lastMs = Math.max(times.lastMs, endMs);
 }
 
-/** As many as there are buckets to go with them, so they are bounded by those. */
-function durationsAt({ durations }: Tally, number: number): Durations {
-  let found = durations.get(number);
-  if (found === undefined) {
-    found = createDurations();
-    durations.set(number, found);
-  }
-  return found;
-}
-
-function slicesIn({ buckets, durations }: Tally, window: Window): CallSlice[] {
+function slicesIn({ buckets, durations }: Tally, { fromMs, untilMs }: Window): CallSlice[] {
   const slices = new Map<number, CallSlice>();
-  for (const [number, { calls, failed, refused }] of inOrder(buckets)) {
-    const index = Math.floor((number * bucketMs) / sliceMs);
-    const fromMs = index * sliceMs;
-    const middleMs = fromMs + sliceMs / 2;
-    if (middleMs < window.fromMs || middleMs >= window.untilMs) continue;
-    const slice = slices.get(index) ?? {
-      ...{ fromMs, untilMs: fromMs + sliceMs, calls: 0, failed: 0, refused: 0 },
-      durations: durations.get(index) ?? createDurations(),
-    };
-    slices.set(index, { ...slice, calls: slice.calls + calls, failed: slice.failed + failed, refused: slice.refused + refused });
+  const isInside = (startMs: number) => startMs + sliceMs / 2 >= fromMs && startMs + sliceMs / 2 < untilMs;
+  for (const { fromMs: bucketFromMs, kept } of buckets.within({ fromMs: fromMs - sliceMs, untilMs: untilMs + sliceMs })) {
+    const startMs = Math.floor(bucketFromMs / sliceMs) * sliceMs;
+    if (!isInside(startMs)) continue;
+    const slice = slices.get(startMs) ?? emptySlice(startMs, durations);
+    slice.calls += kept.calls;
+    slice.failed += kept.failed;
+    slice.refused += kept.refused;
+    slices.set(startMs, slice);
   }
   return [...slices.values()];
 }
 
+function emptySlice(fromMs: number, durations: Tally['durations']): CallSlice {
+  const untilMs = fromMs + sliceMs;
+  const [found] = durations.within({ fromMs, untilMs });
+  return { fromMs, untilMs, calls: 0, failed: 0, refused: 0, durations: found?.kept ?? createDurations() };
+}
+
 function secondsOf({ buckets }: Tally, originMs: number): EdgeSecond[] {
   const seconds = new Map<number, Omit<EdgeSecond, 'picked'> & { picked: Map<string, number> }>();
-  for (const [number, bucket] of inOrder(buckets)) {
-    const atMs = originMs + Math.floor((middleOf(number) - originMs) / 1_000) * 1_000;
+  for (const { fromMs, kept: bucket } of buckets.within(always)) {
+    const atMs = originMs + Math.floor((fromMs + bucketMs / 2 - originMs) / 1_000) * 1_000;
     const second = seconds.get(atMs) ?? { atMs, calls: 0, failed: 0, refused: 0, picked: new Map() };
     second.calls += bucket.calls;
     second.failed += bucket.failed;
@@ -164,46 +162,44 @@ function secondsOf({ buckets }: Tally, originMs: number): EdgeSecond[] {
   return [...seconds.values()];
 }
 
-function callsIn(tally: Tally, window: Window): Calls {
-  const inside = bucketsIn(tally, window);
-  const sum = (field: 'calls' | 'failed' | 'refused' | 'retried') => inside.reduce((total, [, bucket]) => total + bucket[field], 0);
-  const refusing = inside.filter(([, { refused }]) => refused > 0);
-  const failing = inside.filter(([, { failed }]) => failed > 0);
-  const [first, last] = [refusing[0]?.[1].firstRefusalMs, refusing.at(-1)?.[1].lastRefusalMs];
+function callsIn({ buckets, failures }: Tally, window: Window): Calls {
+  const inside = buckets.within(window);
+  const sum = (field: 'calls' | 'failed' | 'refused' | 'retried') => inside.reduce((total, { kept }) => total + kept[field], 0);
+  const refusing = inside.filter(({ kept }) => kept.refused > 0);
+  const [first, last] = [refusing[0]?.kept.firstRefusalMs, refusing.at(-1)?.kept.lastRefusalMs];
   // The first and the last bucket may reach over the edges of the window.
   const firstRefusalMs = first === undefined ? undefined : Math.max(first, window.fromMs);
   const lastRefusalMs = last === undefined ? undefined : Math.min(last, window.untilMs);
-  const later = lastRefusalMs === undefined ? inside : inside.filter(([number]) => number * bucketMs > lastRefusalMs);
+  const later = lastRefusalMs === undefined ? inside : inside.filter(({ fromMs }) => fromMs > lastRefusalMs);
   return {
     count: sum('calls'),
     failed: sum('failed'),
     refused: sum('refused'),
     retried: sum('retried'),
-    sentSinceLastRefusal: later.reduce((total, [, { calls, refused }]) => total + calls - refused, 0),
+    sentSinceLastRefusal: later.reduce((total, { kept }) => total + kept.calls - kept.refused, 0),
     ...(firstRefusalMs === undefined ? {} : { firstRefusalMs }),
     ...(lastRefusalMs === undefined ? {} : { lastRefusalMs }),
-    ...(failing.length === 0 ? {} : failureTimes(failing.map(([, bucket]) => bucket))),
+    ...failureTimes(failures, window),
   };
 }
 
-const failureTimes = (buckets: readonly Bucket[]) => ({
-  firstFailureMs: buckets.reduce((earliest, { firstFailureMs }) => Math.min(earliest, firstFailureMs), Number.POSITIVE_INFINITY),
-  lastFailureMs: buckets.reduce((latest, { lastFailureMs }) => Math.max(latest, lastFailureMs), Number.NEGATIVE_INFINITY),
-});
+/** Of each stretch its first and its last failure are known, so one that the window cuts may hide those between. */
+function failureTimes(failures: Tally['failures'], { fromMs, untilMs }: Window): Pick<Calls, 'firstFailureMs' | 'lastFailureMs'> {
+  const times = failures
+    .within({ fromMs: fromMs - bucketMs / 2, untilMs: untilMs + bucketMs / 2 })
+    .flatMap(({ kept }) => [kept.firstMs, kept.lastMs])
+    .filter((ms) => ms >= fromMs && ms < untilMs);
+  const [firstFailureMs, lastFailureMs] = [times[0], times.at(-1)];
+  return firstFailureMs === undefined || lastFailureMs === undefined ? {} : { firstFailureMs, lastFailureMs };
+}
 
-function picksIn(tally: Tally, window: Window): Map<string, number> {
+function picksIn({ buckets }: Tally, window: Window): Map<string, number> {
   const sums = new Map<string, number>();
-  for (const [, { picked }] of bucketsIn(tally, window)) {
-    for (const [instance, count] of picked ?? []) increase(sums, instance, count);
+  for (const { kept } of buckets.within(window)) {
+    for (const [instance, count] of kept.picked ?? []) increase(sums, instance, count);
   }
   return sums;
 }
 
 const increase = (counts: Map<string, number>, key: string, by: number) => counts.set(key, (counts.get(key) ?? 0) + by);
-
-function bucketsIn({ buckets }: Tally, { fromMs, untilMs }: Window) {
-  return inOrder(buckets).filter(([number]) => middleOf(number) >= fromMs && middleOf(number) < untilMs);
-}
-
-const middleOf = (number: number) => (number + 0.5) * bucketMs;
-const inOrder = <T>(numbered: ReadonlyMap<number, T>) => [...numbered].sort(([a], [b]) => a - b);
+const always: Window = { fromMs: Number.NEGATIVE_INFINITY, untilMs: Number.POSITIVE_INFINITY };

@@ -4,9 +4,10 @@ import { type Edge, endsOf, isService, type Service } from '../../system/topolog
 import type { PlayedFault } from '../fault-log.ts';
 import { servedOutcomes } from '../record.ts';
 import { histogramOf, outcomesOf, paceOf, type Recording } from '../recording.ts';
-import { impactsOf } from './impact.ts';
+import { type FaultTimes, impactsOf, routeImpactsOf } from './impact.ts';
 import type { Scraper } from './metrics.ts';
-import type { Audit, FaultImpact, Observations, Shedding, SheddingPoint, TraceFindings, Window } from './observations.ts';
+import type { Audit, FaultImpact, Observations, RouteImpact, Shedding, SheddingPoint, TraceFindings, Window } from './observations.ts';
+import { shopperRequests } from './shoppers.ts';
 import type { SpanStore, Trace } from './spans.ts';
 import { passesThrough, problemsOf } from './traces.ts';
 
@@ -119,13 +120,7 @@ function lostSpans(evidence: Evidence): ReturnType<Observations['lostSpans']> {
 /** What the faults did that began before the end of this stretch of the timeline, as far as could be seen by then. */
 export function impactsIn(evidence: Evidence, { untilMs }: Pick<Window, 'untilMs'>): FaultImpact[] {
   const { faults, spans, epochMs, recording } = evidence;
-  const all = faults.map((played) => ({
-    played,
-    subject: subjectOf(played.fault),
-    askedMs: played.askedMs - epochMs,
-    fromMs: played.fromMs - epochMs,
-    untilMs: played.untilMs - epochMs,
-  }));
+  const all = faults.map((played) => ({ played, ...timesOf(played, epochMs) }));
   const timeline = toEvidenceTime(evidence, { fromMs: 0, untilMs });
   return all
     .filter(({ askedMs }) => askedMs < timeline.untilMs)
@@ -137,6 +132,21 @@ export function impactsIn(evidence: Evidence, { untilMs }: Pick<Window, 'untilMs
       impacts: impactsOf(fault, { all, seen: spans, timeline }),
     }));
 }
+
+/** What shoppers had of each of the faults. */
+export function routeImpactsIn({ faults, recording }: Evidence): RouteImpact[][] {
+  const all = faults.map((played) => timesOf(played, recording.startMs));
+  const timeline: Window = { fromMs: 0, untilMs: recording.phases.at(-1)?.untilMs ?? 0 };
+  const seen = shopperRequests(recording);
+  return all.map((fault) => routeImpactsOf(fault, { all, seen, timeline }));
+}
+
+const timesOf = ({ fault, askedMs, fromMs, untilMs }: PlayedFault, originMs: number): FaultTimes => ({
+  subject: subjectOf(fault),
+  askedMs: askedMs - originMs,
+  fromMs: fromMs - originMs,
+  untilMs: untilMs - originMs,
+});
 
 /** One point for each second of the window, all replicas together. */
 export function sheddingOf(evidence: Evidence, service: Service, window: Window): Shedding {

@@ -1,6 +1,6 @@
 import type { Histogram } from 'hdr-histogram-js';
 import type { Edge, Route, Service } from '../../system/topology.ts';
-import type { ImpactRecord, RequestOutcome } from '../record.ts';
+import type { ImpactRecord, RequestOutcome, RouteImpactRecord } from '../record.ts';
 
 /** A stretch of the run, in milliseconds of the run's own time. */
 export type Window = { fromMs: number; untilMs: number };
@@ -45,6 +45,7 @@ export type Answers = {
 export type FaultImpact = { sentence: string; subject: string; fromMs: number; untilMs: number; impacts: Impact[] };
 /** What a fault did to an edge of the mall, from the callers' spans. */
 export type Impact = ImpactRecord & { edge: Edge };
+export type RouteImpact = RouteImpactRecord & { route: Route };
 export type Calls = {
   count: number;
   failed: number;
@@ -54,7 +55,7 @@ export type Calls = {
   retried: number;
   firstRefusalMs?: number;
   lastRefusalMs?: number;
-  /** When the first and the last call that failed ended. */
+  /** When the first and the last failed call ended that ended in the window, wherever it had started: `failed` counts those that started there. */
   firstFailureMs?: number;
   lastFailureMs?: number;
   /** Calls that were sent after the last refusal. */

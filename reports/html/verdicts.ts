@@ -1,12 +1,12 @@
 import type { Outcome, RunRecord } from '../../harness/record.ts';
-import { formatCount, formatMs, formatShare, verdictWords } from '../format.ts';
+import { formatCount, formatMoment, formatMs, formatShare, verdictWords } from '../format.ts';
 import { isServed } from './distribution.ts';
 import type { Markup } from './markup.ts';
 import { html, trusted, unbroken } from './markup.ts';
 
 /** What was found, why, and under which circumstances. */
 export function headerSection(record: RunRecord): Markup {
-  const { scenario, run, outcome, why, capacity, phases, mall } = record;
+  const { scenario, run, outcome, why, capacity, phases, mall, aborted } = record;
   const lastedMs = (phases.at(-1)?.untilMs ?? 0) - (phases[0]?.fromMs ?? 0);
   const facts: [string, string][] = [
     ['When', `${run.startedAt.slice(0, 16).replace('T', ' ')} UTC`],
@@ -27,6 +27,7 @@ export function headerSection(record: RunRecord): Markup {
   return html`<header class="verdict ${outcome}">
 <div class="banner">${shapeOf(outcome)}<div><p class="outcome">${verdictWords[outcome].run}</p><h1>${scenario.name}</h1></div></div>
 <p class="why">${unbroken(why)}</p>
+${aborted !== undefined && html`<p class="aborted">▲ Aborted at ${formatMoment(aborted.atMs)}: what should have come after was not played.</p>`}
 <p class="story">${scenario.story}</p>
 <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 </header>`;

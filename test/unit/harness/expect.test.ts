@@ -344,7 +344,7 @@ test.each<[string, Partial<Impact>, string, string]>([
     'met',
     'back 4.5 s after it, last error 4.2 s after it',
   ],
-  ['never hurt', { recovered: 'yes', calmAfterMs: 0 }, 'met', 'back 0.0 s after it, no error since'],
+  ['never hurt', { recovered: 'yes', calmAfterMs: 0 }, 'met', 'back at once, no error since'],
   ['back too late', { recovered: 'yes', calmAfterMs: 11_000 }, 'missed', 'back only 11.0 s after it'],
   [
     'never back',
@@ -384,6 +384,17 @@ test('an edge without faults of its own recovers from the last one elsewhere tha
   expect(judged(100, faultOn('orders->mysql', 10_000, { recovered: 'no' }), harmless).outcome).toBe('missed');
   expect(judged(100, harmless)).toEqual({ outcome: 'met', observed: 'none of 1 faults hurt it' });
   expect(judged(2, harmless).outcome).toBe('unknown');
+});
+
+test('whether an edge recovers whose calls leave no spans is unknown', () => {
+  expect(
+    recovery('orders->etcd')
+      .happens({ within: '10s' })
+      .judge(seen({ impacts: [faultOn('orders->etcd', 10_000, {})] })),
+  ).toEqual({
+    outcome: 'unknown',
+    observed: 'calls to etcd leave no spans',
+  });
 });
 
 test('retries are judged by the calls that they add', () => {

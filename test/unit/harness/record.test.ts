@@ -21,7 +21,10 @@ test('a fault that was recorded before faults were watched is read as one of whi
   const old = { phase, sentence, fromMs, untilMs, wires: ['orders->payment.1'] };
   writeFileSync(join(folder, 'record.json'), JSON.stringify({ ...sampleRecord(), faults: [old] }));
   expect((await readRecord(folder)).faults).toEqual([
-    { phase, sentence, fromMs, untilMs, places: ['orders->payment.1'], askedMs: fromMs, effects: [], idle: [], impacts: [] },
+    {
+      ...{ phase, sentence, fromMs, untilMs, places: ['orders->payment.1'], askedMs: fromMs },
+      ...{ effects: [], idle: [], impacts: [], alsoHurt: [], routes: [] },
+    },
   ]);
 });
 

@@ -97,6 +97,20 @@ test('the first and last refusal never lie outside the window', () => {
   });
 });
 
+test('failures have their times by when they ended', () => {
+  const counts = counting(
+    ...[
+      [100, 130],
+      [140, 2_020],
+      [150, 2_070],
+    ].map(([startMs = 0, endMs = 0]) => aCall(edge, { startMs, endMs, failed: true })),
+  );
+  expect(counts.calls(edge, { fromMs: 0, untilMs: 1_000 })).toMatchObject({ failed: 3, firstFailureMs: 130, lastFailureMs: 130 });
+  expect(counts.calls(edge, { fromMs: 1_000, untilMs: 2_050 })).toMatchObject({ failed: 0, firstFailureMs: 2_020, lastFailureMs: 2_020 });
+  expect(counts.calls(edge, { fromMs: 2_030, untilMs: 3_000 })).toMatchObject({ firstFailureMs: 2_070, lastFailureMs: 2_070 });
+  expect(counts.calls(edge, { fromMs: 2_071, untilMs: 3_000 })).not.toHaveProperty('firstFailureMs');
+});
+
 test('calls since the last refusal are those that were sent later', () => {
   const counts = counting(aCall(edge, { startMs: 100 }), refusedAt(500), aCall(edge, { startMs: 900 }), aCall(edge, { startMs: 1_500 }));
   expect(counts.calls(edge, always)).toMatchObject({ sentSinceLastRefusal: 2, firstRefusalMs: 500, lastRefusalMs: 500 });

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { createCallCounts } from '../../../../harness/observe/calls.ts';
-import { type FaultTimes, impactsOf } from '../../../../harness/observe/impact.ts';
+import { type FaultTimes, impactsOf, routeImpactsOf } from '../../../../harness/observe/impact.ts';
 import type { Impact } from '../../../../harness/observe/observations.ts';
-import type { Edge } from '../../../../system/topology.ts';
+import { type ShopperRequests, shopperRequests } from '../../../../harness/observe/shoppers.ts';
+import { newHistogram, toBase64 } from '../../../../harness/recording.ts';
+import { type Edge, edges, type Route } from '../../../../system/topology.ts';
 import { aCall } from './a-span.ts';
 
 /** The timeline begins when the mall has been running for 20 s; the fault is on from 30 s to 40 s, and the run ends at 60 s. */
@@ -56,6 +58,23 @@ test('a hiccup long after does not put off the way back, a relapse does', () => 
   });
 });
 
+test('a calm that has only just begun when the run ends may be a pause', () => {
+  const story: Story = (second) => (second < 30 || second >= 59 ? 'fine' : 'failing');
+  const [impact] = impacts({ 'orders->payment': story });
+  expect(impact).toMatchObject({ recovered: 'unknown', watchedMs: 20_000 });
+  expect(impact?.calmAfterMs).toBeUndefined();
+});
+
+test('errors count by when they came, also of calls that were under way when the fault began or ended', () => {
+  const seen = createCallCounts();
+  const failing = (startMs: number, endMs: number) => seen.count(aCall('orders->payment', { startMs, endMs, failed: true }));
+  failing(29_000, 29_500);
+  failing(29_900, 29_999);
+  failing(39_000, 41_500);
+  const [impact] = impactsOf(fault, { all: [fault], seen, timeline });
+  expect(impact).toMatchObject({ failed: 1, firstErrorAfterMs: 0, lastErrorAfterMs: 1_500 });
+});
+
 test('an edge that nothing happened to is back at once', () => {
   expect(impacts({ 'orders->payment': () => 'fine' })).toMatchObject([
     { failed: 0, refused: 0, amplification: 1, recovered: 'yes', calmAfterMs: 0 },
@@ -64,6 +83,7 @@ test('an edge that nothing happened to is back at once', () => {
 
 test.each<[string, { story?: Story; others?: FaultTimes[]; from?: number }]>([
   ['there was no calm before', { story: () => 'failing', from: 30 }],
+  ['the calm before was too short', { others: [{ ...fault, askedMs: 21_500, fromMs: 21_500, untilMs: 22_000 }] }],
   [
     'another fault begins a second after',
     { others: [{ ...fault, subject: 'user->redis', askedMs: 41_000, fromMs: 41_000, untilMs: 50_000 }] },
@@ -107,6 +127,34 @@ test('a fault of a process is told for each edge that leads to it', () => {
   expect(found.map(({ edge }) => edge).sort()).toEqual(['gateway->user', 'orders->user']);
 });
 
+test('few errors hurt, where there were none', () => {
+  const counts = createCallCounts();
+  for (let startMs = 20_000; startMs < 60_000; startMs += 20) {
+    const failed = startMs >= 30_000 && startMs < 40_000 && startMs % 500 === 0;
+    counts.count(aCall('gateway->orders', { startMs, endMs: startMs + 5, failed }));
+  }
+  const found = impactsOf(fault, { all: [fault], seen: counts, timeline });
+  expect(found).toMatchObject([{ edge: 'gateway->orders', wanted: 500, failed: 20 }]);
+});
+
+test('all edges that were hurt are found, however many there are', () => {
+  const story: Story = (second) => (second >= 30 && second < 40 ? 'failing' : 'fine');
+  expect(impacts(Object.fromEntries(edges.map((edge) => [edge, story])))).toHaveLength(edges.length);
+});
+
+test('what shoppers had of a fault is told for each route that was asked for', () => {
+  const quiet: ShopperRequests = { calls: () => ({ count: 0, failed: 0, refused: 0, retried: 0 }), slices: () => [], troubles: () => ({}) };
+  const seen = (route: Route) =>
+    route === 'checkout' ? shoppersOf((second) => (second >= 31 && second < 42 ? 'failing' : 'fine')) : quiet;
+  expect(routeImpactsOf(fault, { all: [fault], seen, timeline })).toMatchObject([
+    {
+      route: 'checkout',
+      ...{ wanted: 500, failed: 450, firstErrorAfterMs: 1_000, lastErrorAfterMs: 2_000 },
+      ...{ recovered: 'yes', calmAfterMs: 2_000, outcomes: { timeout: 450 } },
+    },
+  ]);
+});
+
 test('edges without a call say nothing', () => {
   expect(impacts({})).toEqual([]);
 });
@@ -132,4 +180,24 @@ function impacts(
   }
   const own = { ...fault, subject };
   return impactsOf(own, { all: [own, ...others], seen: counts, timeline });
+}
+
+/** 50 requests a second. */
+function shoppersOf(story: Story): ShopperRequests {
+  const seconds = Array.from({ length: 40 }, (_, index) => ({
+    outcome: story(20 + index) === 'fine' ? ('ok' as const) : ('timeout' as const),
+    atMs: 20_000 + index * 1_000,
+  }));
+  const recorded = newHistogram(2);
+  recorded.recordValueWithCount(20_000, 50);
+  return shopperRequests({
+    seconds: seconds.map(({ outcome, atMs }) => ({
+      phase: '',
+      route: 'checkout',
+      outcome,
+      atMs,
+      count: 50,
+      histogram: toBase64(recorded),
+    })),
+  })('checkout');
 }
