@@ -121,6 +121,8 @@ function fail(sentence: string): never {
 
 function listensOf(answer: string): Map<string, string> {
   const { proxies } = JSON.parse(answer) as { proxies?: unknown };
+  // What a real server answers to an empty list.
+  if (proxies === null) return new Map();
   if (!Array.isArray(proxies)) throw new Error(`Expected Toxiproxy to answer with the list of proxies, got ${answer.slice(0, 200)}`);
   return new Map((proxies as { name: string; listen: string }[]).map(({ name, listen }) => [name, listen]));
 }

@@ -130,7 +130,7 @@ function deedOf(fault: Fault): string {
     case 'cut':
       return 'cut';
     case 'silent':
-      return `answers vanish${fault.closesAfter === undefined ? '' : `, closed after ${fault.closesAfter}`}`;
+      return `${vanishing[fault.direction ?? 'downstream']} vanish${fault.closesAfter === undefined ? '' : `, closed after ${fault.closesAfter}`}`;
     case 'blackHole':
       return 'nothing passes';
     case 'reset':
@@ -154,12 +154,21 @@ function deedOf(fault: Fault): string {
   }
 }
 
+const vanishing: Readonly<Record<Direction, string>> = {
+  upstream: 'requests',
+  downstream: 'answers',
+  both: 'requests and answers',
+};
+
 /** Direction and share, where they are not the usual ones. */
 function extentOf(fault: Fault): string {
   if (isProcessFault(fault) || fault.kind === 'cut') return '';
   const { direction = 'downstream', toxicity } = fault;
   const usual: Direction = fault.kind === 'blackHole' ? 'both' : 'downstream';
-  const way = direction === usual ? '' : { upstream: ', on requests', downstream: ', on answers', both: ', both ways' }[direction];
+  const way =
+    direction === usual || fault.kind === 'silent'
+      ? ''
+      : { upstream: ', on requests', downstream: ', on answers', both: ', both ways' }[direction];
   return `${way}${toxicity === undefined ? '' : `, ${toxicity} of connections`}`;
 }
 

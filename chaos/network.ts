@@ -16,9 +16,10 @@ export type Network = Target<NetworkFault> & {
 };
 
 /**
- * Puts a proxy on each wire, on a free loopback port, and takes away what runs that were killed have left on the server. The server behind `controlUrl` may be the embedded or a real
- * Toxiproxy; one that does not answer is a `UsageError`, and so is one that is not on this machine unless `allowRemote` says that it is meant: then the proxies listen on all
- * interfaces over there, and the upstreams must be reachable from there. `signal` gives up the opening.
+ * Puts a proxy on each wire, on a free loopback port, and takes away what runs that were killed have left on the server. The server behind
+ * `controlUrl` may be the embedded or a real Toxiproxy; one that does not answer is a `UsageError`, and so is one that is not on this machine
+ * unless `allowRemote` says that it is meant: then the proxies listen on all interfaces over there, and the upstreams must be reachable from
+ * there. `signal` gives up the opening.
  */
 export async function openNetwork({
   controlUrl,
@@ -37,6 +38,7 @@ export async function openNetwork({
   const switches = new Map(wires.map(({ name }) => [name, createSwitch((enabled) => control.setEnabled(proxyOn(name), enabled))]));
   let applied = 0;
   let addresses: Map<string, string>;
+  let mayBeThere: readonly Wire[] = [];
 
   try {
     signal.throwIfAborted();
@@ -45,12 +47,13 @@ export async function openNetwork({
     });
     await all(present.filter(isOrphan).map((name) => control.removeProxy(name)));
     const listen = isLoopback(hostOf(controlUrl)) ? '127.0.0.1:0' : ':0';
+    mayBeThere = wires;
     const listens = await control.populate(wires.map(({ name, upstream }) => ({ name: proxyOn(name), listen, upstream })));
     addresses = new Map([...listens].map(([name, address]) => [name.slice(prefix.length), addressFrom(address, controlUrl)]));
     signal.throwIfAborted();
   } catch (error) {
     // What was made before the failure must not stay; if the server is gone, so are its proxies.
-    await Promise.allSettled(wires.map(({ name }) => control.removeProxy(proxyOn(name))));
+    await Promise.allSettled(mayBeThere.map(({ name }) => control.removeProxy(proxyOn(name))));
     await control.close();
     throw error;
   }

@@ -7,11 +7,11 @@ import { startedAt } from '../core/started.ts';
  */
 export const ownPrefix = (pid: number = process.pid) => `${family}${hostname()}:${pid}:${startedAt(pid) ?? ''}:`;
 
-/** Whether a proxy was made by a run on this host that no longer exists. */
+/** Whether a proxy was made by a run on this host that no longer exists. One whose start time is not told, as without /proc, may still live. */
 export function isOrphan(proxy: string): boolean {
   if (!proxy.startsWith(`${family}${hostname()}:`)) return false;
   const [pid = '', started = ''] = proxy.slice(family.length + hostname().length + 1).split(':');
-  return /^\d+$/.test(pid) && startedAt(Number(pid)) !== started;
+  return /^\d+$/.test(pid) && /^\d+$/.test(started) && startedAt(Number(pid)) !== started;
 }
 
 const family = 'stampede:';

@@ -16,9 +16,10 @@ export type FaultChange = {
 };
 
 /**
- * Plays the faults of one phase: each is applied at its hour and undone after it `lasts`, or with the phase. `now` is the phase's own
- * clock, in milliseconds since its start; it may still be negative. Returns when all faults are undone. When `signal` fires, or when one
- * cannot be applied or undone, all that are on are undone at once, and then the first trouble is thrown; a fault that stayed on goes first.
+ * Plays the faults of one phase: each is applied at its hour and undone after it `lasts`, or with the phase; none is applied after it. `now`
+ * is the phase's own clock, in milliseconds since its start; it may still be negative. Returns when all faults are undone. When `signal`
+ * fires, or when one cannot be applied or undone, all that are on are undone at once, and then the first trouble is thrown; a fault that
+ * stayed on goes first.
  */
 export async function playFaults({
   faults,
@@ -50,6 +51,8 @@ export async function playFaults({
   async function play(fault: Fault): Promise<void> {
     for (const occurrence of occurrencesOf(fault, lastsMs)) {
       await waitUntil(occurrence.fromMs);
+      // The one before it may have taken long to undo: a process that was slow to come back.
+      if (now() >= lastsMs) return;
       const places = target.placesOf(fault);
       const tell = (kind: FaultChange['kind']) => onChange({ occurrence, places, kind, atMs: now() });
       tell('asked');

@@ -18,7 +18,8 @@ import {
 
 /**
  * Random faults for a soak run: they begin at random, `rate` a second in the mean (a Poisson process), each on one of the `edges`, of any kind,
- * and end before the storm does. The same seed gives the same faults. `faults: storm({ seed: 7, edges: ['orders->payment'], rate: '0.5/s', lasts: '1m' })`
+ * and end before the storm does. The same seed gives the same faults. Without edges or a rate, and beyond 1000 faults in the mean, it is a
+ * `UsageError`. `faults: storm({ seed: 7, edges: ['orders->payment'], rate: '0.5/s', lasts: '1m' })`
  */
 export function storm({
   seed,
@@ -37,6 +38,10 @@ export function storm({
   const random = seededRandom(seed);
   const [perSecond, startMs, lastsMs] = [toRatePerSecond(rate), toMs(from), toMs(lasts)];
   if (!(perSecond > 0)) throw new UsageError(`Expected a storm to have a rate above 0, got '${rate}'`);
+  if (edges.length === 0) throw new UsageError('Expected a storm to have edges, got none');
+  if ((perSecond * lastsMs) / 1_000 > mostFaults) {
+    throw new UsageError(`Expected a storm of at most ${mostFaults} faults, got '${rate}' for ${lasts}`);
+  }
   const faults: NetworkFault[] = [];
   for (let atMs = gapMs(); atMs < lastsMs - shortestMs; atMs += gapMs()) {
     const mostMs = Math.min(longestMs, lastsMs - atMs);
@@ -51,6 +56,8 @@ export function storm({
 }
 
 const [shortestMs, longestMs] = [200, 5_000];
+/** Each is a line of the record and of the report. */
+const mostFaults = 1_000;
 
 function drawFault(random: Random, edge: Edge, when: { from: Duration; lasts: Duration }): NetworkFault {
   const how = { ...when, direction: pick(random, directions), ...(random() < 0.3 ? { toxicity: '50%' as const } : {}) };

@@ -1,4 +1,4 @@
-import { toMs, toShare } from '../core/units.ts';
+import { type Duration, toMs, toShare } from '../core/units.ts';
 import type { NetworkFault } from './faults.ts';
 
 /** A toxic as the control API takes it; `toxicity` is the share of connections. */
@@ -21,9 +21,9 @@ export function toxicsOf(fault: NetworkFault): ToxicRequest[] {
 function shapeOf(fault: Exclude<NetworkFault, { kind: 'cut' }>): Pick<ToxicRequest, 'type' | 'attributes'> {
   switch (fault.kind) {
     case 'slow':
-      return { type: 'latency', attributes: { latency: wholeMs(fault.by), jitter: wholeMs(fault.jitter ?? '0ms') } };
+      return { type: 'latency', attributes: { latency: someMs(fault.by), jitter: wholeMs(fault.jitter ?? '0ms') } };
     case 'silent':
-      return { type: 'timeout', attributes: { timeout: wholeMs(fault.closesAfter ?? '0ms') } };
+      return { type: 'timeout', attributes: { timeout: fault.closesAfter === undefined ? 0 : someMs(fault.closesAfter) } };
     case 'blackHole':
       return { type: 'bandwidth', attributes: { rate: 0 } };
     case 'reset':
@@ -39,11 +39,14 @@ function shapeOf(fault: Exclude<NetworkFault, { kind: 'cut' }>): Pick<ToxicReque
     case 'closeAfter':
       return { type: 'limit_data', attributes: { bytes: fault.bytes } };
     case 'slowClose':
-      return { type: 'slow_close', attributes: { delay: wholeMs(fault.by) } };
+      return { type: 'slow_close', attributes: { delay: someMs(fault.by) } };
     default:
       return fault satisfies never;
   }
 }
 
 /** Toxiproxy takes nothing but integers. */
-const wholeMs = (duration: Parameters<typeof toMs>[0]) => Math.round(toMs(duration));
+const wholeMs = (duration: Duration) => Math.round(toMs(duration));
+
+/** Rounded to 0, a fault would do nothing, or never close what it should close at once. */
+const someMs = (duration: Duration) => Math.max(1, wholeMs(duration));

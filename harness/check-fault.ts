@@ -1,13 +1,12 @@
 import { type Fault, isProcessFault, openConnections, sentenceOf, subjectOf } from '../chaos/faults.ts';
-import { occurrencesOf } from '../chaos/occurrences.ts';
-import { UsageError } from '../core/errors.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
 import { type Duration, type Percent, toMs, toShare } from '../core/units.ts';
 import { endsOf, isService, type Service } from '../system/topology.ts';
 import { checkEdge, checkService } from './expect/names.ts';
 
 /** Refuses a fault that names what does not exist, has numbers that mean nothing, or reaches beyond its phase. Throws `UsageError`. */
 export function checkFault(fault: Fault, { lastsMs, replicas }: { lastsMs: number; replicas: Readonly<Record<Service, number>> }): void {
-  if (!Object.hasOwn(openConnections, fault.kind)) refuse(`Expected a fault such as slow(…) or kill(…), got '${fault.kind}'`);
+  if (!Object.hasOwn(openConnections, fault?.kind ?? '')) refuse(`Expected a fault such as slow(…) or kill(…), got '${fault?.kind}'`);
   checkReplica(fault, replicas);
   if (!isProcessFault(fault)) checkToxic(fault);
   checkTimes(fault, lastsMs);
@@ -27,17 +26,18 @@ function checkReplica(fault: Fault, replicas: Readonly<Record<Service, number>>)
 function checkToxic(fault: Exclude<Fault, { service: Service }>): void {
   switch (fault.kind) {
     case 'slow':
-      positive('by', toMs(fault.by), fault.by);
-      toMs(fault.jitter ?? '0ms');
+      positive('by', fault.by);
+      msOf('jitter', fault.jitter ?? '0ms');
       break;
     case 'slowClose':
-      positive('by', toMs(fault.by), fault.by);
+      positive('by', fault.by);
       break;
     case 'silent':
-      if (fault.closesAfter !== undefined) positive('closesAfter', toMs(fault.closesAfter), fault.closesAfter);
+      if (fault.closesAfter !== undefined) positive('closesAfter', fault.closesAfter);
       break;
     case 'throttle':
-      if (!(fault.kilobytesPerSecond > 0)) refuse(`Expected a throttle above 0 KB/s, got ${fault.kilobytesPerSecond}`);
+      if (!(fault.kilobytesPerSecond > 0 && Number.isFinite(fault.kilobytesPerSecond)))
+        refuse(`Expected a throttle of a number of KB/s above 0, got ${fault.kilobytesPerSecond}`);
       break;
     case 'closeAfter':
       whole('bytes', fault.bytes, 1);
@@ -46,7 +46,7 @@ function checkToxic(fault: Exclude<Fault, { service: Service }>): void {
       whole('bytes', fault.bytes, 1);
       whole('variation', fault.variation ?? 0, 0);
       if ((fault.variation ?? 0) >= fault.bytes) refuse(`Expected a variation below ${fault.bytes} bytes, got ${fault.variation}`);
-      toMs(fault.pause ?? '0ms');
+      msOf('pause', fault.pause ?? '0ms');
       break;
     case 'cut':
     case 'blackHole':
@@ -59,34 +59,48 @@ function checkToxic(fault: Exclude<Fault, { service: Service }>): void {
   if (direction !== undefined && !['upstream', 'downstream', 'both'].includes(direction)) {
     refuse(`Expected a direction out of upstream, downstream and both, got '${direction}'`);
   }
-  if (toxicity !== undefined && toShare(toxicity) === 0) refuse(`'${sentenceOf(fault)}' concerns no connection at all`);
+  if (toxicity !== undefined && named('toxicity', () => toShare(toxicity)) === 0)
+    refuse(`'${sentenceOf(fault)}' concerns no connection at all`);
 }
 
 function checkTimes(fault: Fault, lastsMs: number): void {
-  const { from, lasts, every } = fault;
-  const startMs = toMs(from ?? '0ms');
-  const endMs = lasts === undefined ? lastsMs : startMs + toMs(lasts);
-  if (lasts !== undefined) positive('lasts', toMs(lasts), lasts);
-  if (startMs >= lastsMs || endMs > lastsMs)
-    refuse(`The fault '${sentenceOf(fault)}' ends at ${endMs} ms, outside the phase's ${lastsMs / 1_000} s`);
+  const { from = '0ms', lasts, every } = fault;
+  const startMs = msOf('from', from);
+  const onMs = lasts === undefined ? undefined : positive('lasts', lasts);
+  const endMs = onMs === undefined ? lastsMs : startMs + onMs;
+  const phase = `the phase's ${lastsMs / 1_000} s`;
+  if (startMs >= lastsMs) refuse(`The fault '${sentenceOf(fault)}' begins at ${startMs} ms, when ${phase} are over`);
+  if (endMs > lastsMs) refuse(`The fault '${sentenceOf(fault)}' ends at ${endMs} ms, outside ${phase}`);
   if (every === undefined) return;
-  if (fault.kind === 'restart') positive('every', toMs(every), every);
-  else if (lasts === undefined || toMs(lasts) >= toMs(every)) {
+  const everyMs = positive('every', every);
+  if (fault.kind !== 'restart' && (onMs === undefined || onMs >= everyMs)) {
     refuse(`Expected '${sentenceOf(fault)}' to last for less than the ${every} after which it comes again, got ${lasts ?? 'no lasts'}`);
   }
-  if (occurrencesOf(fault, lastsMs).length > mostOccurrences)
-    refuse(`'${sentenceOf(fault)}' would come more than ${mostOccurrences} times`);
+  if ((lastsMs - startMs) / everyMs > mostOccurrences) refuse(`'${sentenceOf(fault)}' would come more than ${mostOccurrences} times`);
 }
 
 /** Each is a line of the record and of the report. */
 const mostOccurrences = 1_000;
 
-function positive(name: string, ms: number, text: Duration): void {
+function positive(name: string, text: Duration): number {
+  const ms = msOf(name, text);
   if (!(ms > 0)) refuse(`Expected '${name}' to be above 0, got '${text}'`);
+  return ms;
+}
+
+const msOf = (name: string, text: Duration): number => named(name, () => toMs(text));
+
+/** Reads an option so that what is wrong with it names it. */
+function named<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new UsageError(`'${name}': ${messageOf(cause)}`, { cause });
+  }
 }
 
 function whole(name: string, number: number, least: number): void {
-  if (!Number.isInteger(number) || number < least) refuse(`Expected '${name}' to be a whole number from ${least}, got ${number}`);
+  if (!Number.isSafeInteger(number) || number < least) refuse(`Expected '${name}' to be a whole number from ${least}, got ${number}`);
 }
 
 function refuse(sentence: string): never {

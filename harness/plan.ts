@@ -49,6 +49,9 @@ export function planRun(scenario: Scenario): Plan {
   for (const planned of phases) within(planned.phase.name, () => checkPhase({ planned, names, replicas }));
   const always = scenario.always ?? [];
   for (const expectation of always) checkExpectation({ expectation, names, replicas, lastsMs: fromMs });
+  for (const condition of scenario.stopConditions ?? []) {
+    if (typeof condition?.sentence !== 'string') refuse("Expected stop conditions such as abortWhen('browse', …), got something else");
+  }
   if (always.length + phases.flatMap(({ phase }) => phase.expect).length === 0) refuse(`Scenario '${scenario.name}' expects nothing`);
   const needsCapacity = phases.some(({ phase }) => [ratesOf(phase.load).from, ratesOf(phase.load).to].some((rate) => rate.endsWith('x')));
   const plan: Plan = { scenario, replicas, phases, lastsMs: fromMs, needsCapacity };

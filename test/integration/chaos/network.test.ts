@@ -1,5 +1,9 @@
-import { hostname } from 'node:os';
-import { expect, test } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, createServer as createSocketServer, type Socket } from 'node:net';
+import { hostname, networkInterfaces } from 'node:os';
+import { text } from 'node:stream/consumers';
+import { expect, onTestFinished, test } from 'vitest';
 import { blackHole, closeAfter, cut, reset, silent, slice, slow, slowClose, throttle } from '../../../chaos/faults.ts';
 import { openNetwork } from '../../../chaos/network.ts';
 import { ownPrefix } from '../../../chaos/owner.ts';
@@ -231,6 +235,61 @@ describeEachServer('network', (server) => {
     expect(await roundTripMs(client)).toBeLessThan(98);
   });
 
+  test('faults of different kinds on a wire leave each other alone', async () => {
+    await using network = await openOn(server(), (await startUpstream()).address);
+    const address = network.addressOf('orders->mysql');
+    const client = await connectTo(address);
+    const slowing = await network.apply(slow('orders->mysql', { by: '60ms' }));
+    const holding = await network.apply(blackHole('orders->mysql', { direction: 'upstream' }));
+    const cutting = await network.apply(cut('orders->mysql'));
+    await client.ended();
+    await holding();
+    expect(await dialResult(address)).toBe('ECONNREFUSED');
+    await cutting();
+    expectAbout(await roundTripMs(await connectTo(address)), 60);
+    await slowing();
+    expect(await roundTripMs(await connectTo(address))).toBeLessThan(58);
+    expect(await toxicCount(server())).toBe(0);
+  });
+
+  test.each([slow('orders->inventory', { by: '60ms', direction: 'both' }), reset('orders->inventory'), cut('orders->inventory')])(
+    'where one replica cannot be touched none is: $kind',
+    async (fault) => {
+      await using network = await openOn(server(), (await startUpstream()).address);
+      await server().call('DELETE', `/proxies/${encodeURIComponent(`${ownPrefix()}orders->inventory.2`)}`);
+      await expect(network.apply(fault)).rejects.toThrow('with 404: proxy not found');
+      expect(await toxicCount(server())).toBe(0);
+      expect(await roundTripMs(await connectTo(network.addressOf('orders->inventory.1')))).toBeLessThan(58);
+    },
+  );
+
+  test('a reset that cannot close what is open leaves no toxic', async () => {
+    const refusing = await startRefusing(server(), 'POST', `/proxies/${encodeURIComponent(`${ownPrefix()}orders->mysql`)}`);
+    const network = await openNetwork({ controlUrl: refusing, wires: wiresTo((await startUpstream()).address), signal });
+    onTestFinished(() => network.close());
+    await expect(network.apply(reset('orders->mysql'))).rejects.toThrow('with 500: no');
+    expect(await toxicCount(server())).toBe(0);
+    await roundTripMs(await connectTo(network.addressOf('orders->mysql')));
+  });
+
+  test.skipIf(ownAddress() === undefined)('a server elsewhere is used where that is allowed, by the address it has there', async () => {
+    const elsewhere = await forwardFrom(ownAddress() ?? '', server().controlUrl);
+    const options = { controlUrl: `http://${elsewhere}`, wires: wiresTo((await startUpstream()).address), signal };
+    await expect(openNetwork(options)).rejects.toThrow('Toxiproxy must be on this machine');
+    expect(await proxiesOf(server())).toEqual({});
+
+    const network = await openNetwork({ ...options, allowRemote: true });
+    const address = network.addressOf('orders->mysql');
+    expect(address.split(':')[0]).toBe(ownAddress());
+    const client = await connectTo(address);
+    await roundTripMs(client);
+    const end = await network.apply(slow('orders->mysql', { by: '60ms' }));
+    expectAbout(await roundTripMs(client), 60);
+    await end();
+    await network.close();
+    expect(await proxiesOf(server())).toEqual({});
+  });
+
   test('a proxy that cannot be made leaves none behind', async () => {
     const wires = [...wiresTo('127.0.0.1:1'), { name: 'orders->user.1', edge: 'orders->user', replica: 1, upstream: '' } as const];
     await expect(openNetwork({ controlUrl: server().controlUrl, wires, signal })).rejects.toThrow(
@@ -259,6 +318,21 @@ test('a server that is not there is named', async () => {
   await expect(openNetwork({ controlUrl, wires: [], signal })).rejects.toThrow(`Toxiproxy at ${controlUrl} did not answer GET /proxies`);
 });
 
+test('what is no Toxiproxy is asked who it is, and nothing is done to it', async () => {
+  const asked: string[] = [];
+  const stranger = createServer(({ method, url }, response) => {
+    asked.push(`${method} ${url}`);
+    response.end('<html>welcome</html>');
+  }).listen(0, '127.0.0.1');
+  await once(stranger, 'listening');
+  onTestFinished(() => void stranger.close());
+  const controlUrl = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`;
+  const opening = openNetwork({ controlUrl, wires: wiresTo('127.0.0.1:1'), signal });
+  await expect(opening).rejects.toThrow(UsageError);
+  await expect(opening).rejects.toThrow(`What answers at ${controlUrl} is no Toxiproxy`);
+  expect(asked).toEqual(['GET /proxies']);
+});
+
 const signal = new AbortController().signal;
 
 const wiresTo = (upstream: string): Wire[] => [
@@ -275,3 +349,47 @@ async function openOn(server: Server, upstream: string) {
 const proxiesOf = async ({ call }: Server) => (await call('GET', '/proxies')).json as Record<string, { toxics: unknown[] }>;
 
 const toxicCount = async (server: Server) => Object.values(await proxiesOf(server)).flatMap(({ toxics }) => toxics).length;
+
+/** An address of this machine that others could reach it by, where it has one. */
+function ownAddress(): string | undefined {
+  const addresses = Object.values(networkInterfaces()).flatMap((one) => one ?? []);
+  return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+}
+
+/** Answers where, on `host`, the control API of a server can be reached too, until the test is over. */
+async function forwardFrom(host: string, controlUrl: string): Promise<string> {
+  const sockets = new Set<Socket>();
+  const server = createSocketServer((near) => {
+    const far = connect({ host: '127.0.0.1', port: Number(new URL(controlUrl).port) });
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      // What matters is that it has ended.
+      socket.on('error', () => {});
+    }
+    near.on('close', () => far.destroy());
+    far.on('close', () => near.destroy());
+    near.pipe(far).pipe(near);
+  }).listen(0, host);
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return `${host}:${(server.address() as AddressInfo).port}`;
+}
+
+/** Passes on to a server whatever is asked, but for one thing, which it refuses. */
+async function startRefusing({ call }: Server, method: string, path: string): Promise<string> {
+  const server = createServer(async (request, response) => {
+    if (request.method === method && request.url === path) return response.writeHead(500).end('no');
+    const body = await text(request);
+    const answer = await call(request.method ?? '', request.url ?? '', body === '' ? {} : { body });
+    response.writeHead(answer.status).end(answer.text);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}

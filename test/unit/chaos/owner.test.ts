@@ -20,7 +20,19 @@ test.each([
   `stampede:elsewhere:4194305:12:x`,
   `stampede:${hostname()}:`,
   `stampede:${hostname()}:me:12:x`,
+  `stampede:${hostname()}:-1:12:x`,
+  `stampede:${hostname()}:1/../1:12:x`,
+  `stampede:${hostname()}:4194305`,
+  `stampede:${hostname()}:4194305:later:x`,
+  `stampede:${hostname()}x:4194305:12:x`,
+  `Stampede:${hostname()}:4194305:12:x`,
+  ` stampede:${hostname()}:4194305:12:x`,
   '',
 ])('a stranger named %j is left alone', (name) => {
   expect(isOrphan(name)).toBe(false);
+});
+
+test('a process that could not tell when it began may still live', () => {
+  expect(isOrphan(`stampede:${hostname()}:${process.pid}::orders->payment.1`)).toBe(false);
+  expect(isOrphan(`stampede:${hostname()}:4194305::orders->payment.1`)).toBe(false);
 });

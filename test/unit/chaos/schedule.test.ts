@@ -59,6 +59,12 @@ test('a restart is over as soon as it is undone', async () => {
   expect(timeline()).toEqual(['2000 applied restart', '2000 undone restart']);
 });
 
+test('what is undone late begins late again, and never after the phase', async () => {
+  const { timeline, playing } = play([restart('orders', { from: '1s', every: '2s' })], { lastsMs: 10_000, undoTakesMs: 5_000 });
+  await playing;
+  expect(timeline()).toEqual(['1000 applied restart', '6000 undone restart', '6000 applied restart', '11000 undone restart']);
+});
+
 test('an interruption undoes what is on and begins nothing more', async () => {
   const { timeline, playing } = play([slowNow, cutLater], { lastsMs: 10_000, abortAtMs: 3_000 });
   await expect(playing).rejects.toThrow('interrupted');
@@ -88,26 +94,29 @@ test('what stayed on is told rather than what interrupted it', async () => {
   await expect(playing).rejects.toThrow('2 faults could not be undone, the first: cannot undo slow');
 });
 
-test('a listener that fails leaves no fault on', async () => {
+test.each(['asked', 'applied', 'ended', 'undone'])('a listener that fails when it is told %s leaves no fault on', async (failsAt) => {
   const { target, undone, applied } = scriptedTarget({});
   const playing = playFaults({
     ...{ faults: [slowNow], target, lastsMs: 1_000, signal: new AbortController().signal, ...virtualTime(0) },
-    onChange() {
-      throw new Error('cannot listen');
+    onChange({ kind }) {
+      if (kind === failsAt) throw new Error('cannot listen');
     },
   });
   await expect(playing).rejects.toThrow('cannot listen');
+  expect(applied).toEqual(failsAt === 'asked' ? [] : [slowNow]);
   expect(undone).toEqual(applied);
 });
 
-type Conditions = { lastsMs: number; startMs?: number; abortAtMs?: number; cannotApply?: Fault; cannotUndo?: Fault[] };
+type Conditions = Script & { lastsMs: number; startMs?: number; abortAtMs?: number; undoTakesMs?: number };
+type Script = { cannotApply?: Fault; cannotUndo?: Fault[] };
 
-function play(faults: Fault[], { lastsMs, startMs = 0, abortAtMs, ...script }: Conditions) {
+function play(faults: Fault[], { lastsMs, startMs = 0, abortAtMs, undoTakesMs = 0, ...script }: Conditions) {
   const changes: FaultChange[] = [];
   const interruption = new AbortController();
   const time = virtualTime(startMs, abortAtMs === undefined ? undefined : { atMs: abortAtMs, interruption });
   const playing = playFaults({
-    ...{ faults, target: scriptedTarget(script).target, lastsMs, signal: interruption.signal, ...time },
+    ...{ faults, target: scriptedTarget({ ...script, undoing: () => sleepFor(undoTakesMs) }).target, lastsMs, signal: interruption.signal },
+    ...time,
     onChange: (change) => changes.push(change),
   });
   return {
@@ -118,9 +127,13 @@ function play(faults: Fault[], { lastsMs, startMs = 0, abortAtMs, ...script }: C
       ),
     playing,
   };
+
+  async function sleepFor(forMs: number): Promise<void> {
+    if (forMs > 0) await time.sleep(forMs, new AbortController().signal);
+  }
 }
 
-function scriptedTarget({ cannotApply, cannotUndo = [] }: { cannotApply?: Fault; cannotUndo?: Fault[] }) {
+function scriptedTarget({ cannotApply, cannotUndo = [], undoing = async () => {} }: Script & { undoing?: () => Promise<void> }) {
   const applied: Fault[] = [];
   const undone: Fault[] = [];
   const target: Target = {
@@ -129,6 +142,7 @@ function scriptedTarget({ cannotApply, cannotUndo = [] }: { cannotApply?: Fault;
       if (fault === cannotApply) throw new Error(`cannot apply ${fault.kind}`);
       applied.push(fault);
       return async () => {
+        await undoing();
         if (cannotUndo.includes(fault)) throw new Error(`cannot undo ${fault.kind}`);
         undone.push(fault);
       };

@@ -49,7 +49,16 @@ test('they come as often as is asked for, of every kind and on every edge', () =
   expect(new Set(all.map(({ edge }) => edge)).size).toBe(edges.length);
 });
 
-test('a storm without a rate is refused', () => {
+test('a storm without a rate or an edge is refused', () => {
+  expect(() => storm({ seed: 1, edges: [] as never, rate: '1/s', lasts: '10s' })).toThrow('Expected a storm to have edges, got none');
   expect(() => storm({ seed: 1, edges, rate: '0/s', lasts: '10s' })).toThrow("Expected a storm to have a rate above 0, got '0/s'");
   expect(() => storm({ seed: 1, edges, rate: '0.5x', lasts: '10s' })).toThrow('multiple of the capacity');
+});
+
+test('a storm beyond what a record can hold is refused before it is drawn', () => {
+  expect(storm({ seed: 1, edges, rate: '10/s', lasts: '100s' }).length).toBeGreaterThan(800);
+  expect(() => storm({ seed: 1, edges, rate: '10.1/s', lasts: '100s' })).toThrow('at most 1000 faults');
+  expect(() => storm({ seed: 1, edges, rate: '1000000000/s', lasts: '60m' })).toThrow(
+    "Expected a storm of at most 1000 faults, got '1000000000/s' for 60m",
+  );
 });

@@ -43,3 +43,11 @@ test('a cut is no toxic', () => {
 test('a gentle throttle is never mistaken for a black hole', () => {
   expect(toxicsOf(throttle('user->redis', { kilobytesPerSecond: 0.2 }))[0]?.attributes).toEqual({ rate: 1 });
 });
+
+test('what is shorter than a millisecond is never mistaken for nothing', () => {
+  const attributesOf = (fault: NetworkFault) => toxicsOf(fault)[0]?.attributes;
+  expect(attributesOf(slow(edge, { by: '0.2ms', jitter: '0.2ms' }))).toEqual({ latency: 1, jitter: 0 });
+  // A timeout of 0 never closes.
+  expect(attributesOf(silent(edge, { closesAfter: '0.2ms' }))).toEqual({ timeout: 1 });
+  expect(attributesOf(slowClose(edge, { by: '0.2ms' }))).toEqual({ delay: 1 });
+});

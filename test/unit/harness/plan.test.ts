@@ -44,6 +44,7 @@ test.each<[string, Partial<Rest>, string]>([
   ['a duration without a unit', { timeline: [{ ...calm, lasts: '10' as '10s' }] }, "Phase 'calm': Expected a duration such as"],
   ['a rate without a unit', { timeline: [{ ...calm, load: steady('50' as '50/s') }] }, "Phase 'calm': Expected a rate such as"],
   ['a standstill', { timeline: [{ ...calm, load: ramp('0/s', '5/s') }] }, "Expected a rate above 0, got '0/s'"],
+  ['a stop condition that is none', { stopConditions: ['stop' as never] }, "Expected stop conditions such as abortWhen('browse', …)"],
   [
     'a fault on no edge',
     { timeline: [{ ...calm, faults: [slow('user->payment' as 'orders->payment', { by: '1s' })] }] },
