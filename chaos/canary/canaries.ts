@@ -2,7 +2,7 @@ import { setTimeout as sleepFor } from 'node:timers/promises';
 import type { Fault } from '../faults.ts';
 import { type Dialect, http1, http2, mysql, redis } from './dialects.ts';
 import { type Answer, type Line, openLine } from './line.ts';
-import { doubtOf, type Inquiry, inquiryOf, type Probe, signOf } from './sign.ts';
+import { doubtOf, type Inquiry, inquiryOf, isHeard, type Probe, signOf } from './sign.ts';
 
 /**
  * A place where a fault may be: a wire (`orders->payment.1`), asked `through` its proxy and, at the same moment, `direct`; or a process
@@ -106,7 +106,7 @@ export function openCanaries({
         while (!over.aborted) {
           if (watches === 0) {
             const probe = await ask(sides, calmInquiry, over);
-            if (watches === 0 && probe.through.kind === 'answered' && probe.direct?.kind !== 'unanswered') {
+            if (watches === 0 && probe.through.kind === 'answered' && (probe.direct === undefined || isHeard(probe.direct, calmInquiry))) {
               apartMs.push(Math.abs(probe.through.tookMs - (probe.direct?.tookMs ?? 0)));
               if (apartMs.length > calmProbes) apartMs.shift();
             }
@@ -117,30 +117,41 @@ export function openCanaries({
 
       async follow(fault: Fault, effect: Effect, { ending, untilMs }: { ending: AbortSignal; untilMs: () => number }) {
         // One hiccup in the calm must not hide every fault that comes after it.
-        const calmMs = apartMs.toSorted((a, b) => a - b)[Math.floor(apartMs.length * 0.9) - 1] ?? 0;
+        const calmMs = apartMs.toSorted((a, b) => a - b)[Math.ceil(apartMs.length * 0.9) - 1] ?? 0;
         const inquiry = inquiryOf(fault, calmMs);
         watches += 1;
         const waiting = AbortSignal.any([ending, over]);
         // Lines of its own: an answer must not be taken for that to another's question.
         const sides = openSides();
         let isCalleeAway = false;
-        while (effect.felt === undefined && !waiting.aborted) {
-          const probe = await ask(sides, inquiry, waiting);
-          isCalleeAway = probe.direct !== undefined && ['refused', 'reset', 'unanswered'].includes(probe.direct.kind);
+        let first: Effect['felt'];
+        for (let signs = 0; effect.felt === undefined && !waiting.aborted; ) {
+          // What was drawn for a connection is looked for there again.
+          const needsNewLine = signs === 0 ? inquiry.needsNewLine : inquiry.hangsUp;
+          const probe = await ask(sides, { ...inquiry, needsNewLine }, waiting);
+          // A question that was broken off says nothing.
+          if (!waiting.aborted) isCalleeAway = probe.direct !== undefined && !isHeard(probe.direct, inquiry);
           const sign = signOf(fault, probe, inquiry);
-          if (sign !== undefined && !over.aborted) effect.felt = { atMs: nowMs(), sign };
+          signs = sign === undefined ? 0 : signs + 1;
+          if (sign !== undefined && signs === 1) first = { atMs: nowMs(), sign };
+          if (first !== undefined && signs >= inquiry.signsInARow && !over.aborted) effect.felt = first;
           else await sleep(watchEveryMs, waiting);
         }
         if (effect.felt === undefined) {
-          const doubt = doubtOf(fault, calmMs, inquiry) ?? (isCalleeAway ? 'the callee itself did not answer' : undefined);
+          const doubt =
+            doubtOf(fault, { calmMs, inquiry, hasShortAnswers: protocol.kind === 'http1' }) ??
+            (isCalleeAway ? 'the callee itself did not answer' : undefined) ??
+            (first === undefined ? undefined : `seen too rarely to be sure: ${first.sign}`);
           if (doubt !== undefined) effect.doubt = doubt;
         }
         await aborted(waiting);
-        while (effect.goneAtMs === undefined && !over.aborted && nowMs() < untilMs()) {
-          const probe = await ask(sides, { ...inquiry, needsNewLine: true }, over);
-          const { kind } = probe.through;
-          const isFine = inquiry.hangsUp ? kind === 'closed' : kind === 'answered';
-          if (isFine && signOf(fault, probe, inquiry) === undefined) effect.goneAtMs = nowMs();
+        let fineSinceMs = 0;
+        for (let fines = 0; effect.goneAtMs === undefined && !over.aborted && nowMs() < untilMs(); ) {
+          const probe = await ask(sides, { ...inquiry, needsNewLine: true, patienceMs: inquiry.lateMs }, over);
+          const isFine = isHeard(probe.through, inquiry) && signOf(fault, probe, inquiry) === undefined;
+          fines = isFine ? fines + 1 : 0;
+          if (fines === 1) fineSinceMs = nowMs();
+          if (fines >= inquiry.finesInARow) effect.goneAtMs = fineSinceMs;
           else await sleep(watchEveryMs, over);
         }
         watches -= 1;
@@ -164,25 +175,51 @@ export function openCanaries({
       asking.delete(sides);
     }
 
+    /**
+     * Asks on both ways. As long as the way through is late, the callee is asked past it again and again: it may have become busy a moment after
+     * it had answered there. `direct` is the slowest that was seen.
+     */
     async function ask(sides: Sides, inquiry: Inquiry, given: AbortSignal): Promise<Probe> {
       const startMs = nowMs();
+      const needsNewLine = inquiry.needsNewLine || !sides.through.hasLine();
       const asked = sides.through.ask(inquiry);
-      const beside = sides.direct?.ask(inquiry);
-      const direct = beside === undefined ? undefined : await within(beside, startMs + directPatienceMs, given);
-      const answeredMs = direct === undefined ? startMs : startMs + direct.tookMs;
-      const answer = await within(asked, answeredMs + inquiry.lateMs, given);
+      const probe = sides.direct === undefined ? { through: await within(asked, inquiry.patienceMs) } : await compare(sides.direct);
       sides.through.forgetIfSilent();
       sides.direct?.forgetIfSilent();
-      return { through: answer, ...(direct === undefined ? {} : { direct }) };
+      return probe;
 
-      async function within(answering: Promise<Answer>, untilAtMs: number, giveUp: AbortSignal): Promise<Answer> {
-        const patience = new AbortController();
-        // Timers ring up to a millisecond early.
-        const waited = sleep(Math.max(0, untilAtMs - nowMs()) + 1, AbortSignal.any([giveUp, patience.signal])).then(
-          (): Answer => ({ kind: 'unanswered', tookMs: nowMs() - startMs }),
-        );
-        const first = await Promise.race([answering, waited]);
-        patience.abort();
+      async function compare(side: Side): Promise<Probe> {
+        const stepMs = Math.min(directEveryMs, inquiry.lateMs / 4);
+        let direct = await within(side.ask(inquiry), directPatienceMs);
+        for (;;) {
+          const stepStartMs = nowMs();
+          const forMs = Math.min(stepMs, startMs + direct.tookMs + inquiry.patienceMs - stepStartMs);
+          const through = await within(asked, forMs);
+          // While this process was busy itself, it could not have seen an answer on either way.
+          const busyMs = nowMs() - stepStartMs - Math.max(0, forMs) - timersLateMs;
+          if (busyMs > direct.tookMs) direct = { ...direct, tookMs: busyMs };
+          const excessMs = through.tookMs - direct.tookMs;
+          if (!isHeard(direct, inquiry) || given.aborted) return { through, direct };
+          if (isHeard(through, inquiry) && excessMs < inquiry.lateMs) return { through, direct };
+          // On a new connection where that is what is waited for: a busy callee is slow to accept one.
+          const again = await within(side.ask({ ...inquiry, bytes: 1, questions: 1, needsNewLine }), directPatienceMs);
+          if (!isHeard(again, inquiry)) direct = again;
+          else if (again.tookMs > direct.tookMs) direct = { ...direct, tookMs: again.tookMs };
+          if (through.kind !== 'unanswered' || through.tookMs - direct.tookMs >= inquiry.patienceMs) return { through, direct };
+        }
+      }
+
+      /** Without composite signals: the one that is given lives as long as the run, and would keep a trace of every question. */
+      async function within(answering: Promise<Answer>, forMs: number): Promise<Answer> {
+        const waited = Promise.withResolvers<Answer>();
+        const giveUp = () => waited.resolve({ kind: 'unanswered', tookMs: nowMs() - startMs });
+        // Timers ring up to a millisecond early, and before what has arrived meanwhile is read.
+        const timer = setTimeout(() => setImmediate(giveUp), Math.max(0, forMs) + 1);
+        given.addEventListener('abort', giveUp, { once: true });
+        if (given.aborted) giveUp();
+        const first = await Promise.race([answering, waited.promise]);
+        clearTimeout(timer);
+        given.removeEventListener('abort', giveUp);
         return first;
       }
     }
@@ -204,6 +241,7 @@ export function openCanaries({
           if (line === current) isAsking = false;
           return answer;
         },
+        hasLine: () => line?.isUsable() === true,
         forgetIfSilent() {
           if (isAsking) close();
         },
@@ -221,6 +259,7 @@ export function openCanaries({
 
 type Side = {
   ask(inquiry: Inquiry): Promise<Answer>;
+  hasLine(): boolean;
   /** An answer that comes after its time must not be taken for that to the next question. */
   forgetIfSilent(): void;
   close(): void;
@@ -228,7 +267,14 @@ type Side = {
 type Sides = { through: Side; direct?: Side };
 
 const calmProbes = 20;
-const calmInquiry: Inquiry = { bytes: 1, questions: 1, needsNewLine: false, hangsUp: false, lateMs: 1_000 };
+const calmInquiry: Inquiry = {
+  ...{ bytes: 1, questions: 1, needsNewLine: false, hangsUp: false },
+  ...{ lateMs: 1_000, patienceMs: 1_000, signsInARow: 1, finesInARow: 1 },
+};
+/** How often the callee is asked past a fault while somebody waits for an answer through it. */
+const directEveryMs = 10;
+/** What timers are late by where nothing is busy. */
+const timersLateMs = 2;
 /** Beyond that the callee is taken to be away. */
 const directPatienceMs = 2_000;
 

@@ -59,9 +59,11 @@ export const mysql =
   ({ user, password }: { user: string; password: string }): Dialect =>
   (socket) => {
     const connecting = createConnection({ stream: socket, user, password });
-    connecting.catch(() => {
-      // Every question that waits for it hears the same.
-    });
+    connecting
+      .then((connection) => connection.on('error', () => {}))
+      .catch(() => {
+        // Every question that waits for it hears the same, and the socket says how the connection ended.
+      });
     return {
       async ask(bytes) {
         const connection = await connecting;

@@ -27,24 +27,24 @@ export function openLine({ address, dialect, nowMs }: { address: string; dialect
   let pieces = 0;
   let end: 'refused' | 'reset' | 'closed' | undefined;
   let isConnected = false;
-  const ended = new Promise<void>((resolve) => {
-    socket.on('connect', () => {
-      isConnected = true;
-    });
-    socket.on('data', () => {
-      pieces += 1;
-    });
-    socket.on('error', ({ code }: NodeJS.ErrnoException) => {
-      end ??= code === 'ECONNRESET' || code === 'EPIPE' ? 'reset' : isConnected ? 'closed' : 'refused';
-      resolve();
-    });
-    for (const event of ['end', 'close'] as const) {
-      socket.on(event, () => {
-        end ??= 'closed';
-        resolve();
-      });
-    }
+  /** Of the question that is being asked, if any. A promise that lives as long as the connection would remember every question. */
+  let whenEnded = () => {};
+  socket.on('connect', () => {
+    isConnected = true;
   });
+  socket.on('data', () => {
+    pieces += 1;
+  });
+  socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+    end ??= code === 'ECONNRESET' || code === 'EPIPE' ? 'reset' : isConnected ? 'closed' : 'refused';
+    whenEnded();
+  });
+  for (const event of ['end', 'close'] as const) {
+    socket.on(event, () => {
+      end ??= 'closed';
+      whenEnded();
+    });
+  }
 
   return {
     ask: (bytes) => timed(() => speaker.ask(bytes)),
@@ -57,20 +57,19 @@ export function openLine({ address, dialect, nowMs }: { address: string; dialect
     },
   };
 
-  /** Until the work is done, or, where it has no end of its own, until the connection ends. */
+  /** Until the work is done, or, where it has no end of its own or fails, until the connection ends. */
   async function timed(work: () => Promise<void> | void): Promise<Answer> {
     const [startMs, before] = [nowMs(), pieces];
-    const working = work();
-    const done =
-      working === undefined
-        ? ended.then(() => 'ended' as const)
-        : working.then(
-            () => 'answered' as const,
-            () => ended,
-          );
-    const outcome = await Promise.race([done, ended.then(() => 'ended' as const)]);
+    const isAnswered = await new Promise<boolean>((resolve) => {
+      whenEnded = () => resolve(false);
+      work()?.then(
+        () => resolve(true),
+        () => {},
+      );
+      if (end !== undefined) whenEnded();
+    });
     const tookMs = nowMs() - startMs;
-    if (outcome === 'answered') return { kind: 'answered', tookMs, pieces: pieces - before };
+    if (isAnswered) return { kind: 'answered', tookMs, pieces: pieces - before };
     return { kind: end ?? 'closed', tookMs };
   }
 }

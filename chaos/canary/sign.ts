@@ -1,5 +1,5 @@
-import { toMs } from '../../core/units.ts';
-import type { Fault } from '../faults.ts';
+import { toMs, toShare } from '../../core/units.ts';
+import type { Direction, Fault } from '../faults.ts';
 import type { Answer } from './line.ts';
 
 /** A question that was asked twice at one moment: through the fault's place, and past it; `direct` is absent where there is no way past. */
@@ -17,21 +17,41 @@ export type Inquiry = {
   hangsUp: boolean;
   /** So much later than past the fault an answer has to be to tell. */
   lateMs: number;
+  /** What is drawn for each connection has to be asked for again where it was drawn: so much later an answer is given up. */
+  patienceMs: number;
+  /** So many signs in a row are needed: whoever has to look closely also sees hiccups. */
+  signsInARow: number;
+  /** So many answers without a sign are needed: what is drawn anew for each connection, or for each answer, does not always show. */
+  finesInARow: number;
 };
 
 /** `calmMs` is how far answers have been apart without a fault: what is to tell must stand out from that. */
 export function inquiryOf(fault: Fault, calmMs: number): Inquiry {
-  const needsNewLine = 'toxicity' in fault && fault.toxicity !== undefined;
-  const inquiry = { bytes: 1, questions: 1, needsNewLine, hangsUp: false, lateMs: Math.max(quietMs, 5 * calmMs) };
-  const late = (expectedMs: number) => Math.max(expectedMs / 2, calmMs);
+  const isDrawn = 'toxicity' in fault && fault.toxicity !== undefined;
+  const lateMs = Math.max(quietMs, 5 * calmMs);
+  const inquiry = {
+    ...{ bytes: 1, questions: 1, needsNewLine: isDrawn, hangsUp: false },
+    ...{ lateMs, patienceMs: lateMs, signsInARow: 1, finesInARow: finesInARowOf(fault) },
+  };
+  const late = (expectedMs: number) => {
+    const lateAfterMs = Math.max(expectedMs / 2, calmMs);
+    return {
+      lateMs: lateAfterMs,
+      // Whoever logs in waits several times before the question is answered.
+      patienceMs: isDrawn ? 8 * lateAfterMs : lateAfterMs,
+      signsInARow: Math.max(1, Math.min(5, Math.ceil(quietMs / lateAfterMs))),
+    };
+  };
   switch (fault.kind) {
     case 'slow':
-      return { ...inquiry, lateMs: late(toMs(fault.by)) };
+      return { ...inquiry, ...late(toMs(fault.by)) };
     case 'throttle':
-      return { ...inquiry, bytes: largeBytes, lateMs: late(largeBytes / fault.kilobytesPerSecond) };
+      return { ...inquiry, bytes: largeBytes, ...late(largeBytes / fault.kilobytesPerSecond) };
     case 'slice': {
+      const pauseMs = toMs(fault.pause ?? '0ms');
       const pieces = largeBytes / (fault.bytes + (fault.variation ?? 0));
-      return { ...inquiry, bytes: largeBytes, lateMs: late(pieces * toMs(fault.pause ?? '0ms')) };
+      // Without a pause between them pieces show by their number alone, as often as they are not read as one: more often on a new connection.
+      return { ...inquiry, bytes: largeBytes, ...(pauseMs === 0 ? { needsNewLine: true } : late(pieces * pauseMs)) };
     }
     case 'closeAfter':
       return {
@@ -40,8 +60,11 @@ export function inquiryOf(fault: Fault, calmMs: number): Inquiry {
         questions: Math.min(mostQuestions, 2 + Math.ceil(fault.bytes / largeBytes)),
         needsNewLine: true,
       };
-    case 'slowClose':
-      return { ...inquiry, needsNewLine: true, hangsUp: true, lateMs: late(toMs(fault.by)) };
+    case 'slowClose': {
+      const asked = { ...inquiry, needsNewLine: true, hangsUp: true, ...late(toMs(fault.by)) };
+      // A connection hangs up once: there is no second look at one that was drawn.
+      return isDrawn ? { ...asked, patienceMs: asked.lateMs, signsInARow: 1 } : asked;
+    }
     case 'reset':
       return { ...inquiry, needsNewLine: true };
     case 'cut':
@@ -56,10 +79,30 @@ export function inquiryOf(fault: Fault, calmMs: number): Inquiry {
   }
 }
 
+/** As many as leave a chance of one in a hundred that the fault is still on, within reason. */
+function finesInARowOf(fault: Fault): number {
+  const drawnShare = 'toxicity' in fault ? toShare(fault.toxicity ?? '100%') : 1;
+  const missedShare = 1 - drawnShare * shownShareOf(fault);
+  if (missedShare <= 0) return 1;
+  return missedShare >= 1 ? mostFines : Math.min(mostFines, Math.ceil(Math.log(0.01) / Math.log(missedShare)));
+}
+
+/** How often an answer that feels the fault shows it. */
+function shownShareOf(fault: Fault): number {
+  if (fault.kind === 'slice' && toMs(fault.pause ?? '0ms') === 0) return 0.1;
+  if (fault.kind !== 'slow') return 1;
+  const [byMs, jitterMs] = [toMs(fault.by), toMs(fault.jitter ?? '0ms')];
+  // Delays are spread evenly over twice the jitter; those below half of `by` do not show.
+  return jitterMs <= byMs / 2 ? 1 : 1 - (jitterMs - byMs / 2) / (2 * jitterMs);
+}
+
+/** The callee did what it was asked for, as far as this line saw. */
+export const isHeard = ({ kind }: Answer, { hangsUp }: Pick<Inquiry, 'hangsUp'>): boolean => kind === (hangsUp ? 'closed' : 'answered');
+
 /** What shows in a probe that the fault is there, in words; undefined where nothing does. */
-export function signOf(fault: Fault, { through, direct }: Probe, { lateMs }: Inquiry): string | undefined {
+export function signOf(fault: Fault, { through, direct }: Probe, { lateMs, hangsUp }: Inquiry): string | undefined {
   // Whoever does not answer past the fault either has troubles of their own.
-  if (direct !== undefined && !isHeard(direct)) return undefined;
+  if (direct !== undefined && !isHeard(direct, { hangsUp })) return undefined;
   const past = direct === undefined ? '' : `, directly ${wordsOf(direct)}`;
   const isLate = through.tookMs - (direct?.tookMs ?? 0) >= lateMs;
   switch (fault.kind) {
@@ -92,17 +135,37 @@ export function signOf(fault: Fault, { through, direct }: Probe, { lateMs }: Inq
   }
 }
 
-/** Why a fault of such a kind cannot show here, before anything is asked. */
-export function doubtOf(fault: Fault, calmMs: number, { bytes }: Inquiry): string | undefined {
-  const expectedMs =
-    fault.kind === 'slow' || fault.kind === 'slowClose'
-      ? toMs(fault.by)
-      : fault.kind === 'throttle'
-        ? bytes / fault.kilobytesPerSecond
-        : Number.POSITIVE_INFINITY;
-  return expectedMs < calmMs
-    ? `${roundMs(expectedMs)} ms later would not stand out: answers were up to ${roundMs(calmMs)} ms apart without it`
-    : undefined;
+/** Why a fault of such a kind can hardly show here, whatever is asked. `hasShortAnswers`: nobody here can be asked for a long one. */
+export function doubtOf(
+  fault: Fault,
+  { calmMs, inquiry, hasShortAnswers }: { calmMs: number; inquiry: Inquiry; hasShortAnswers: boolean },
+): string | undefined {
+  switch (fault.kind) {
+    case 'slow':
+    case 'slowClose':
+      return drowned(toMs(fault.by));
+    case 'throttle':
+      return tooShort(fault) ?? drowned(inquiry.bytes / fault.kilobytesPerSecond);
+    case 'slice':
+      if (tooShort(fault) !== undefined) return tooShort(fault);
+      if (fault.bytes + (fault.variation ?? 0) >= largeBytes)
+        return `answers of ${largeBytes} bytes are not cut into pieces of ${fault.bytes}`;
+      return toMs(fault.pause ?? '0ms') === 0 ? 'pieces that follow each other at once are often read as one' : undefined;
+    case 'closeAfter':
+      if (fault.bytes > mostQuestions * largeBytes) return `no connection was asked for more than ${mostQuestions * largeBytes} bytes`;
+      return tooShort(fault);
+    default:
+      return undefined;
+  }
+
+  function drowned(expectedMs: number): string | undefined {
+    if (expectedMs >= calmMs) return undefined;
+    return `${roundMs(expectedMs)} ms later would not stand out: answers were up to ${roundMs(calmMs)} ms apart without it`;
+  }
+
+  function tooShort({ direction = 'downstream' }: { direction?: Direction }): string | undefined {
+    return hasShortAnswers && direction !== 'upstream' ? 'answers are too short here to show it' : undefined;
+  }
 }
 
 /** Longer than any answer takes that somebody waits for, and short enough for a fault of a second to show. */
@@ -110,8 +173,8 @@ const quietMs = 250;
 /** As much as fits into 200 pings. */
 const largeBytes = 3_400;
 const mostQuestions = 300;
-
-const isHeard = ({ kind }: Answer) => kind === 'answered' || kind === 'closed';
+/** A fault that is drawn for less than every tenth connection may be taken to be gone too early. */
+const mostFines = 44;
 
 function wordsOf({ kind, tookMs }: Answer): string {
   switch (kind) {

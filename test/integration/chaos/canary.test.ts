@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { createServer as createHttp1Server } from 'node:http';
-import { createServer as createHttp2Server } from 'node:http2';
+import { createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Canaries, openCanaries, type Protocol, type Station } from '../../../chaos/canary/canaries.ts';
 import { startEmbedded } from '../../../chaos/embedded/start.ts';
@@ -23,6 +24,7 @@ import {
 import { type Network, openNetwork } from '../../../chaos/network.ts';
 import { monotonic, waitUntil } from '../../../core/time.ts';
 import type { Wire } from '../../../system/topology.ts';
+import { startTestEtcd } from '../../support/etcd.ts';
 import { startTestStores } from '../../support/stores.ts';
 
 const undo = new AsyncDisposableStack();
@@ -37,10 +39,10 @@ beforeAll(async () => {
   const { host, port, user, password } = stores.mysql;
   redisAddress = stores.redis.address;
   const wires: Wire[] = [
-    { name: 'orders->payment.1', edge: 'orders->payment', replica: 1, upstream: await startServer(createHttp2Server()) },
+    { name: 'orders->payment.1', edge: 'orders->payment', replica: 1, upstream: await startGrpcServer() },
     { name: 'user->redis', edge: 'user->redis', upstream: redisAddress },
     { name: 'user->mysql', edge: 'user->mysql', upstream: `${host}:${port}` },
-    { name: 'user->etcd', edge: 'user->etcd', upstream: await startServer(createHttp1Server((_, response) => response.end('fine'))) },
+    { name: 'user->etcd', edge: 'user->etcd', upstream: (await startTestEtcd(undo)).address },
   ];
   const server = await startEmbedded({ signal });
   undo.defer(() => server.close());
@@ -166,8 +168,9 @@ test('a callee that is away is no fault of the network, and said to be away', as
 });
 
 test('a process is asked itself', async () => {
-  const server = createHttp2Server();
-  const address = await startServer(server);
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   const processes = openCanaries({
     stations: [{ place: 'payment.1', protocol: { kind: 'http2' }, through: address }],
     ...{ nowMs: monotonic, signal, goneWithinMs: 0 },
@@ -189,9 +192,9 @@ test('nobody looks where there is no station', async () => {
   expect(watch.effects()).toEqual([{ place: 'orders->user.1', doubt: 'nobody looked there' }]);
 });
 
-async function startServer(server: ReturnType<typeof createHttp1Server> | ReturnType<typeof createHttp2Server>): Promise<string> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  undo.defer(async () => void server.close());
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+async function startGrpcServer(): Promise<string> {
+  const server = new Server();
+  const port = await promisify(server.bindAsync.bind(server))('127.0.0.1:0', ServerCredentials.createInsecure());
+  undo.defer(async () => server.forceShutdown());
+  return `127.0.0.1:${port}`;
 }

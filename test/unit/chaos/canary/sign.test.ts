@@ -16,6 +16,7 @@ import {
   slowClose,
   throttle,
 } from '../../../../chaos/faults.ts';
+import type { Duration, Percent } from '../../../../core/units.ts';
 
 const edge = 'orders->payment';
 const direct = answered(2);
@@ -87,6 +88,11 @@ test.each([late(2_000), ended('refused'), ended('reset')])(
   },
 );
 
+test('a callee that closes both ways at once did not have its wire cut', () => {
+  const probe = { through: ended('closed'), direct: ended('closed') };
+  expect(signOf(cut(edge), probe, inquiryOf(cut(edge), 0))).toBeUndefined();
+});
+
 test('what is busy on both ways is not slow', () => {
   const fault = slow(edge, { by: '100ms' });
   expect(signOf(fault, { through: answered(340), direct: answered(300) }, inquiryOf(fault, 0))).toBeUndefined();
@@ -96,9 +102,42 @@ test('a delay must stand out from what the calm was like, and one that cannot is
   const fault = slow(edge, { by: '20ms' });
   expect(inquiryOf(fault, 4).lateMs).toBe(10);
   expect(inquiryOf(fault, 15).lateMs).toBe(15);
-  expect(doubtOf(fault, 15, inquiryOf(fault, 15))).toBeUndefined();
-  expect(doubtOf(fault, 30, inquiryOf(fault, 30))).toBe('20 ms later would not stand out: answers were up to 30 ms apart without it');
-  expect(doubtOf(cut(edge), 30, inquiryOf(cut(edge), 30))).toBeUndefined();
+  expect(doubtIn(fault, 15)).toBeUndefined();
+  expect(doubtIn(fault, 30)).toBe('20 ms later would not stand out: answers were up to 30 ms apart without it');
+  expect(doubtIn(cut(edge), 30)).toBeUndefined();
+});
+
+test.each<[Fault, string]>([
+  [throttle(edge, { kilobytesPerSecond: 20 }), 'answers are too short here to show it'],
+  [slice(edge, { bytes: 100, pause: '5ms' }), 'answers are too short here to show it'],
+  [closeAfter(edge, { bytes: 5_000 }), 'answers are too short here to show it'],
+])('%j is doubted where no long answer is to be had', (fault, doubt) => {
+  expect(doubtIn(fault, 0, true)).toBe(doubt);
+  expect(doubtIn(fault, 0, false)).toBeUndefined();
+});
+
+test.each<[Fault, string]>([
+  [slice(edge, { bytes: 5_000, pause: '5ms' }), 'answers of 3400 bytes are not cut into pieces of 5000'],
+  [slice(edge, { bytes: 100 }), 'pieces that follow each other at once are often read as one'],
+  [closeAfter(edge, { bytes: 2_000_000 }), 'no connection was asked for more than 1020000 bytes'],
+])('%j is doubted anywhere', (fault, doubt) => {
+  expect(doubtIn(fault)).toBe(doubt);
+});
+
+test('the smaller a delay is, the more often it has to be seen: a hiccup is not a fault', () => {
+  const signs = (fault: Fault) => inquiryOf(fault, 0).signsInARow;
+  const slowBy = (by: Duration) => signs(slow(edge, { by }));
+  expect([slowBy('2ms'), slowBy('100ms'), slowBy('200ms'), slowBy('400ms'), slowBy('500ms')]).toEqual([5, 5, 3, 2, 1]);
+  expect([signs(cut(edge)), signs(blackHole(edge)), signs(reset(edge))]).toEqual([1, 1, 1]);
+});
+
+test('what does not show in every answer is gone only after as many without it as make it unlikely to be there', () => {
+  const fines = (fault: Fault) => inquiryOf(fault, 0).finesInARow;
+  expect([fines(slow(edge, { by: '1s' })), fines(cut(edge)), fines(blackHole(edge)), fines(kill('payment'))]).toEqual([1, 1, 1, 1]);
+  expect(['100%', '50%', '10%', '0%'].map((toxicity) => fines(blackHole(edge, { toxicity: toxicity as Percent })))).toEqual([1, 7, 44, 44]);
+  // Of delays from 10 to 190 ms two in nine are below 50.
+  expect(fines(slow(edge, { by: '100ms', jitter: '90ms' }))).toBe(4);
+  expect([fines(slice(edge, { bytes: 20 })), fines(slice(edge, { bytes: 20, pause: '5ms' }))]).toEqual([44, 1]);
 });
 
 test('silence is waited for longer where answers are slow anyway', () => {
@@ -114,6 +153,10 @@ test('a fault that is drawn for each connection is looked for on new ones, and s
     false,
   ]);
 });
+
+function doubtIn(fault: Fault, calmMs = 0, hasShortAnswers = false): string | undefined {
+  return doubtOf(fault, { calmMs, inquiry: inquiryOf(fault, calmMs), hasShortAnswers });
+}
 
 function answered(tookMs: number, pieces = 1): Answer {
   return { kind: 'answered', tookMs, pieces };
