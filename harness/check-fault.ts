@@ -1,4 +1,4 @@
-import { type Fault, isProcessFault, openConnections, sentenceOf, subjectOf } from '../chaos/faults.ts';
+import { type Fault, isProcessFault, sentenceOf, subjectOf } from '../chaos/faults.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { type Duration, type Percent, toMs, toShare } from '../core/units.ts';
 import { endsOf, isService, type Service } from '../system/topology.ts';
@@ -6,11 +6,37 @@ import { checkEdge, checkService } from './expect/names.ts';
 
 /** Refuses a fault that names what does not exist, has numbers that mean nothing, or reaches beyond its phase. Throws `UsageError`. */
 export function checkFault(fault: Fault, { lastsMs, replicas }: { lastsMs: number; replicas: Readonly<Record<Service, number>> }): void {
-  if (!Object.hasOwn(openConnections, fault?.kind ?? '')) refuse(`Expected a fault such as slow(…) or kill(…), got '${fault?.kind}'`);
+  if (!Object.hasOwn(optionsOf, fault?.kind ?? '')) refuse(`Expected a fault such as slow(…) or kill(…), got '${fault?.kind}'`);
+  checkOptions(fault);
   checkReplica(fault, replicas);
   if (!isProcessFault(fault)) checkToxic(fault);
   checkTimes(fault, lastsMs);
 }
+
+/** Scenarios run without their types: a misspelled option would be passed over in silence. */
+function checkOptions(fault: Fault): void {
+  const known = [...(isProcessFault(fault) ? ['service'] : ['edge']), ...ofEvery, ...optionsOf[fault.kind]];
+  const stray = Object.keys(fault).find((name) => !known.includes(name));
+  if (stray !== undefined) refuse(`${fault.kind} takes ${known.slice(1).filter(isOption).join(', ')}; got '${stray}'`);
+}
+
+const ofEvery = ['kind', 'replica', 'from', 'every'] as const;
+const ofBytes = ['lasts', 'direction', 'toxicity'] as const;
+const isOption = (name: string) => name !== 'kind';
+const optionsOf: Readonly<Record<Fault['kind'], readonly string[]>> = {
+  slow: [...ofBytes, 'by', 'jitter'],
+  cut: ['lasts'],
+  silent: [...ofBytes, 'closesAfter'],
+  blackHole: ofBytes,
+  reset: ofBytes,
+  throttle: [...ofBytes, 'kilobytesPerSecond'],
+  slice: [...ofBytes, 'bytes', 'variation', 'pause'],
+  closeAfter: [...ofBytes, 'bytes'],
+  slowClose: [...ofBytes, 'by'],
+  kill: ['lasts'],
+  pause: ['lasts'],
+  restart: [],
+};
 
 function checkReplica(fault: Fault, replicas: Readonly<Record<Service, number>>): void {
   if (isProcessFault(fault)) checkService(fault.service);

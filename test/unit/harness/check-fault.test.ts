@@ -79,6 +79,10 @@ test.each<[Fault, string]>([
   [restart('orders', { every: '0.000001ms' }), "'orders: restarted' would come more than 1000 times"],
   [cut(edge, { from: '9.999s', every: '1m' }), 'to last for less than the 1m after which it comes again, got no lasts'],
   [restart('orders', { every: '0s' }), "Expected 'every' to be above 0, got '0s'"],
+  [cut(edge, { last: '3s' } as never), "cut takes replica, from, every, lasts; got 'last'"],
+  [cut(edge, { toxicity: '5%' } as never), "got 'toxicity'"],
+  [restart('orders', { lasts: '3s' } as never), "restart takes replica, from, every; got 'lasts'"],
+  [slow(edge, { by: '1s', bytes: 5 } as never), "got 'bytes'"],
   [null as never, "Expected a fault such as slow(…) or kill(…), got 'undefined'"],
   [{ ...cut(edge), kind: 'burn' as 'cut' } as Fault, "Expected a fault such as slow(…) or kill(…), got 'burn'"],
 ])('refuses %j with one sentence', (fault, sentence) => {
