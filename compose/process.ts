@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, UsageError } from '../core/errors.ts';
@@ -46,6 +46,8 @@ export type RunningProcess = {
 export async function startProcess({ name, command, args, env, logFile }: ProcessOptions): Promise<RunningProcess> {
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, 'a');
+  // What stands there already was said by those that had its place before.
+  const firstByte = fstatSync(log).size;
   const child = spawn(command, args, { env, detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
   await spawned(child).catch((cause) => {
@@ -61,7 +63,7 @@ export async function startProcess({ name, command, args, env, logFile }: Proces
     signalGroup(pid, 'SIGKILL');
   });
   const ended = exitOf(child);
-  const failed = (what: string) => new UsageError(`${name} ${what}${lastWordsOf(logFile)}`);
+  const failed = (what: string) => new UsageError(`${name} ${what}${lastWordsOf(logFile, firstByte)}`);
 
   return {
     name,
@@ -146,8 +148,8 @@ const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signa
 const describeExit = ({ code, signal }: Exit) => (signal === null ? `ended with code ${code}` : `was ended by ${signal}`);
 
 /** What a process said last, as the tail of a sentence: `; the end of orders.1.log: "Error: …"`. */
-function lastWordsOf(logFile: string): string {
-  const words = lastWords(readFileSync(logFile, 'utf8').slice(-16_384));
+function lastWordsOf(logFile: string, firstByte: number): string {
+  const words = lastWords(readFileSync(logFile).subarray(firstByte).subarray(-16_384).toString('utf8'));
   return words === '' ? ` and left nothing in ${logFile}` : `; the end of ${basename(logFile)}: "${words}" (all of it: ${logFile})`;
 }
 

@@ -11,7 +11,7 @@ import { startWatchdog } from '../../../compose/watchdog.ts';
 import { startedAt } from '../../../core/started.ts';
 import { waitUntil } from '../../../core/time.ts';
 
-const { signal } = new AbortController();
+let abort: AbortController;
 let folder: string;
 let undo: AsyncDisposableStack;
 let ports: Ports;
@@ -19,9 +19,12 @@ let layer: Layer;
 let url: string;
 let pids: number[];
 let control: ProcessControl;
+let answersAfterMs: number;
 
 /** One process that answers at `url`, and those that take its seat after it. */
 beforeEach(async () => {
+  abort = new AbortController();
+  answersAfterMs = 0;
   folder = mkdtempSync(join(tmpdir(), 'stampede-test-'));
   undo = new AsyncDisposableStack();
   undo.defer(async () => rmSync(folder, { recursive: true }));
@@ -99,8 +102,25 @@ test('undo ends one that is paused and one that was started again, and lets no o
   await expect(control.start('orders.1')).rejects.toThrow('Nothing can be started any more');
 });
 
+test.each([
+  ['undo', /^orders\.1 was ended by SIGTERM before it was ready/, () => undo.disposeAsync()],
+  ['the end of the run', /stopped by Ctrl-C|aborted/, async () => abort.abort(new Error('stopped by Ctrl-C'))],
+])('%s gives up a start that is under way, and once undone nothing is left of it', async (_, reason, end) => {
+  await control.kill('orders.1');
+  answersAfterMs = 600_000;
+  const starting = control.start('orders.1');
+  const givenUp = expect(starting).rejects.toThrow(reason);
+  await waitUntil({ timeoutMs: 5_000, describe: () => 'it was not started' }, () => pids.length === 2);
+  await end();
+  await givenUp;
+  await undo.disposeAsync();
+  expect(pids.map((pid) => startedAt(pid))).toEqual([undefined, undefined]);
+  expect(layer.deaths()).toEqual([]);
+});
+
 test('one that does not get ready again is told, and leaves its seat to the next', async () => {
   await control.kill('orders.1');
+  const { signal } = abort;
   const squatter = await layer.start({ name: 'squatter', ...program(), signal });
   await squatter.ready({ timeoutMs: 10_000, signal, probe: () => answersOk(url) });
   await expect(control.start('orders.1')).rejects.toThrow(/address already in use/);
@@ -114,10 +134,11 @@ test('a process that is not there is refused with those that are', async () => {
 });
 
 async function open() {
+  const { signal } = abort;
   const started = await layer.start({ name: 'orders.1', ...program(), signal });
+  pids.push(started.pid);
   // A squatter answers at the address too: only a process that lives on is ready.
   await started.ready({ timeoutMs: 10_000, signal, probe: async () => (await answersOk(url)) && !(await endsSoon(started)) });
-  pids.push(started.pid);
   return started;
 }
 
@@ -128,7 +149,7 @@ const pidNow = () => pids.at(-1) ?? 0;
 
 const program = () => ({
   command: process.execPath,
-  args: [join(import.meta.dirname, '../../support/processes/answers-health.ts'), new URL(url).port],
+  args: [join(import.meta.dirname, '../../support/processes/answers-health.ts'), new URL(url).port, `${answersAfterMs}`],
   env: process.env,
   logFile: join(folder, 'orders.log'),
 });

@@ -12,6 +12,7 @@ const { signal } = new AbortController();
 const { env } = process;
 let folder: string;
 let layer: Layer;
+let guarded: Set<number>;
 let undo: AsyncDisposableStack;
 let watchdogOnly: AsyncDisposableStack;
 
@@ -21,7 +22,21 @@ beforeEach(async () => {
   undo = new AsyncDisposableStack();
   const watchdog = await startWatchdog();
   watchdogOnly.defer(() => watchdog.close());
-  layer = createLayer({ undo, watchdog });
+  guarded = new Set();
+  layer = createLayer({
+    undo,
+    watchdog: {
+      ...watchdog,
+      guardProcess(pid) {
+        guarded.add(pid);
+        watchdog.guardProcess(pid);
+      },
+      release(pid) {
+        guarded.delete(pid);
+        watchdog.release(pid);
+      },
+    },
+  });
 });
 afterEach(async () => {
   await undo.disposeAsync();
@@ -95,6 +110,23 @@ test('only a process that had been ready and was not told to end counts as a dea
   await undo.disposeAsync();
   expect(layer.deaths()).toEqual([{ name: 'shot', how: 'SIGKILL', atNs: expect.any(BigInt) }]);
   expect(layer.deaths()[0]?.atNs).toBeGreaterThan(before);
+});
+
+test('of a process that is killed and started again and again only the newest is kept and guarded', async () => {
+  const start = async () => {
+    const one = await layer.start({ name: 'sleep', command: 'sleep', args: ['600'], env, logFile: join(folder, 'sleep.log'), signal });
+    await one.ready({ timeoutMs: 1_000, signal, probe: async () => true });
+    return one;
+  };
+  let last = await start();
+  for (let life = 1; life < 30; life++) {
+    await last.kill();
+    last = await start();
+    expect([...guarded]).toEqual([last.pid]);
+  }
+  expect(layer.deaths()).toEqual([]);
+  await undo.disposeAsync();
+  expect([guarded.size, startedAt(last.pid)]).toEqual([0, undefined]);
 });
 
 const toucher = (signal: AbortSignal) => ({

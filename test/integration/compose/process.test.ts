@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -40,6 +40,14 @@ test('a process that dies at its start is told in one sentence with its exit and
   await expect(dying).rejects.toThrow(UsageError);
   await expect(dying).rejects.toThrow(
     'dies-at-start ended with code 7 before it was ready; the end of dies-at-start.log: "Error: the moon is in the wrong house"',
+  );
+});
+
+test('the last words are those of this process, not of one that wrote to the same log before', async () => {
+  writeFileSync(join(folder, 'dies-at-start.log'), 'Error: all is lost\n');
+  const one = await start('dies-at-start');
+  await expect(one.succeeded({ timeoutMs: 10_000, signal })).rejects.toThrow(
+    'the end of dies-at-start.log: "Error: the moon is in the wrong house"',
   );
 });
 
@@ -87,6 +95,15 @@ test('stopping ends a paused process, and kills one that will not listen', async
   process.kill(paused.pid, 'SIGSTOP');
   await Promise.all([paused.stop(), deaf.stop(100)]);
   expect([startedAt(paused.pid), startedAt(deaf.pid)]).toEqual([undefined, undefined]);
+});
+
+test.skipIf(process.platform !== 'linux')('pausing is over when the system has stopped the process', async () => {
+  const one = await start('answers-health', `${await ports.next()}`);
+  for (let turn = 0; turn < 50; turn++) {
+    await one.pause();
+    expect(readFileSync(`/proc/${one.pid}/status`, 'utf8')).toMatch(/^State:\tT/m);
+    one.resume();
+  }
 });
 
 test.each([

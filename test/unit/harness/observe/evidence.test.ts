@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import type { Replica } from '../../../../compose/deployment.ts';
-import { type Evidence, observationsOf } from '../../../../harness/observe/evidence.ts';
+import { type Evidence, observationsOf, spanLedger } from '../../../../harness/observe/evidence.ts';
 import { createSampleStore } from '../../../../harness/observe/samples.ts';
 import { createSpanStore } from '../../../../harness/observe/spans.ts';
 import type { Service } from '../../../../system/topology.ts';
-import { aCall, runTag } from './a-span.ts';
+import { aCall, aSpan, runTag } from './a-span.ts';
 
 test('what the balancer counts by address and what spans say by instance meet in the number of the replica', () => {
   const spans = createSpanStore({ runTag });
@@ -30,6 +30,24 @@ test('what the balancer counts by address and what spans say by instance meet in
     [2, 2],
   ]);
   expect([...byCounter]).toEqual([[2, 2]]);
+});
+
+test('what a process has made is summed over its lives, since it counts from zero after a restart', () => {
+  const spans = createSpanStore({ runTag });
+  spans.add([aSpan({ instance: 'orders.1', spanId: '0000000000000001' }), aSpan({ instance: 'orders.1', spanId: '0000000000000002' })]);
+  const samples = createSampleStore();
+  const read = (instance: string, ...values: number[]) => {
+    for (const [index, value] of values.entries()) {
+      samples.add({ instance, atMs: index * 1_000 }, [{ key: 'ended', name: 'mall_spans_ended_total', labels: {}, value }]);
+    }
+  };
+  read('orders.1', 40, 100, 7, 9);
+  read('inventory.1', 3, 5);
+  expect(spanLedger(evidence({ spans, samples }))).toEqual([
+    { instance: 'orders.1', made: 109, received: 2 },
+    { instance: 'inventory.1', made: 5, received: 0 },
+    { instance: 'inventory.2', made: 0, received: 0 },
+  ]);
 });
 
 function evidence(parts: { spans: Evidence['spans']; samples: ReturnType<typeof createSampleStore> }): Evidence {

@@ -188,6 +188,22 @@ test('a total goes on over the restarts of a process', () => {
   expect(reading([0, 5]).total('another')).toEqual([]);
 });
 
+test('a total is what all lives of a process have counted, as far as it was read', () => {
+  // A life that begins above where the last one ended cannot be told from one that goes on, so every life begins with 0.
+  const life = fc.array(fc.nat(50), { minLength: 1, maxLength: 10 }).map((steps) => {
+    let count = 0;
+    return [0, ...steps.map((step) => (count += step))];
+  });
+  fc.assert(
+    fc.property(fc.array(life, { minLength: 1, maxLength: 5 }), (lives) => {
+      const store = reading(...lives.flat().map((value, index): [number, number] => [index * 1_000, value]));
+      const counted = lives.reduce((sum, values) => sum + (values.at(-1) ?? 0), 0);
+      expect(store.total(name)[0]?.value).toBe(counted);
+      if (lives.length === 1) expect(store.total(name)).toEqual(store.newest(name));
+    }),
+  );
+});
+
 test('a value that stands still costs two samples however long it does', () => {
   const store = createSampleStore({ maxSamples: 3 });
   for (let index = 0; index < 100; index++) store.add({ instance: 'orders.1', atMs: index * 1_000 }, [sample(5)]);
