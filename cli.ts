@@ -7,6 +7,7 @@ import { findScenario, listScenarios, loadScenario } from './harness/catalogue.t
 import { describePlan, planRun } from './harness/plan.ts';
 import { type Outcome, readRecord, writeRecord } from './harness/record.ts';
 import { run } from './harness/run.ts';
+import { isOfMall } from './harness/scenario.ts';
 import type { Moment } from './harness/timeline.ts';
 import { changeFrom, checkChanges } from './harness/tuning-text.ts';
 import { type Live, verdictTable } from './reports/console.ts';
@@ -86,7 +87,9 @@ async function runCommand(args: string[]): Promise<number> {
 
   const without = mechanismsFrom(values.without ?? []);
   const tune = (values.tune ?? []).map(changeFrom);
-  checkChanges(plan.scenario.mall.tuning ?? {}, ...tune);
+  if (isOfMall(plan.scenario)) checkChanges(plan.scenario.mall.tuning ?? {}, ...tune);
+  else if (tune.length + without.length > 0)
+    throw new UsageError('--tune and --without are of the mall; this scenario has a target of its own');
   const interrupt = new AbortController();
   stopOnSignal(interrupt);
   stopOnDefect(interrupt);

@@ -1,7 +1,8 @@
-import { type Capacity, probeCapacity } from './drivers/autocannon.ts';
+import { runClock } from '../core/time.ts';
+import { type Capacity, probeCapacity } from './drivers/crowd.ts';
 import type { Shoppers } from './load.ts';
 import { population } from './population.ts';
-import { soon } from './settle.ts';
+import { untilAtRest } from './rest.ts';
 import type { Steps } from './steps.ts';
 import type { Testbed } from './testbed.ts';
 
@@ -27,21 +28,18 @@ export async function findCapacity({
 }): Promise<Capacity> {
   steps.begin('capacity');
   const capacity = await probeCapacity({
-    gateways: testbed.deployment.gateways,
-    tokens: testbed.driver.tokens(),
+    gateways: testbed.gateways,
+    tokens: testbed.tokens,
     shoppers,
     catalogue: population.catalogue,
     // Another tag than the run's: the probe's traces cost what traces cost, but are no part of the story.
     runTag: 'ffffffff',
     seed,
+    epochOffsetNs: runClock().epochOffsetNs,
     signal,
     ...probe,
   });
-  const isAtRest = await soon(10_000, signal, async () => {
-    await testbed.scraper.scrapeNow();
-    const readings = testbed.scraper.newest('mall_cpu_usage_milli');
-    return readings.length > 0 && readings.every(({ value }) => value < restingCpuMilli);
-  });
+  const isAtRest = await untilAtRest({ testbed, timeoutMs: 10_000, signal });
   note(`capacity: ${Math.round(capacity.shoppersPerSecond)} shoppers/s (${Math.round(capacity.requestsPerSecond)} requests/s)`);
   if (capacity.warning !== undefined) note(capacity.warning);
   if (!isAtRest) note('the machine is busy with something else: the mall may turn shoppers away because of it');
@@ -49,5 +47,3 @@ export async function findCapacity({
 }
 
 const probe = { warmUpMs: 7_000, warmUpConnections: 6, measureMs: 4_000, connections: 32 };
-/** The shedders start at 900 of 1000. The story begins when they have forgotten the probe. */
-const restingCpuMilli = 700;

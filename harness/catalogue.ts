@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, UsageError } from '../core/errors.ts';
-import type { Scenario } from './scenario.ts';
+import type { MallScenario, Scenario, TargetScenario } from './scenario.ts';
 
 export type Found = { name: string; file: string };
 
@@ -39,8 +39,13 @@ export async function loadScenario({ file }: Found): Promise<Scenario> {
   } catch (cause) {
     throw new UsageError(`${file}: ${messageOf(cause)}`, { cause });
   }
-  const fields = typeof exported === 'object' && exported !== null ? (exported as Partial<Scenario>) : {};
-  const isScenario = typeof fields.name === 'string' && fields.mall && fields.shoppers && Array.isArray(fields.timeline);
-  if (!isScenario) throw new UsageError(`${file}: expected its default export to be scenario('name', { story, mall, shoppers, timeline })`);
-  return exported as Scenario;
+  if (!isScenario(exported))
+    throw new UsageError(`${file}: expected its default export to be scenario('name', { story, mall, shoppers, timeline })`);
+  return exported;
+}
+
+function isScenario(exported: unknown): exported is Scenario {
+  const fields = typeof exported === 'object' && exported !== null ? (exported as Partial<MallScenario & TargetScenario>) : {};
+  const isAboutSomething = (fields.mall && fields.shoppers) || (fields.target && fields.journey);
+  return typeof fields.name === 'string' && Boolean(isAboutSomething) && Array.isArray(fields.timeline);
 }

@@ -1,5 +1,6 @@
 import { doubtAbout } from './doubt.ts';
 import type { Expectation } from './expect/expectation.ts';
+import { loadDoubt } from './expect/validity.ts';
 import type { PlayedFault } from './fault-log.ts';
 import type { Observations } from './observe/observations.ts';
 import type { Outcome, RunRecord } from './record.ts';
@@ -8,7 +9,7 @@ export type JudgedExpectation = RunRecord['verdicts'][number];
 
 /**
  * Every expectation of a phase, or of the run as a whole (`phase` null), against what was seen. One that rests on a fault which was not felt
- * where it should have been is unknown, whatever was seen: the mall was not tried.
+ * where it should have been is unknown, whatever was seen: the mall was not tried. So is one that rests on a load which was not what the plan says.
  */
 export function judge({
   phase,
@@ -25,7 +26,7 @@ export function judge({
   return expectations.map((expectation) => {
     const { sentence } = expectation;
     const verdict = expectation.judge(seen);
-    const doubt = doubtAbout(expectation, faults);
+    const doubt = doubtAbout(expectation, faults) ?? (expectation.restsOnLoad ? loadDoubt(seen.ground()) : undefined);
     return { phase, sentence, ...(doubt === undefined ? verdict : { outcome: 'unknown', observed: `${doubt}; ${verdict.observed}` }) };
   });
 }

@@ -1,18 +1,21 @@
 import { type Fault, sentenceOf as faultSentence } from '../chaos/faults.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { toMs, toRatePerSecond } from '../core/units.ts';
-import { defaultReplicas, isService, routeNames, type Service, services } from '../system/topology.ts';
+import { defaultReplicas, isService, type Route, routeNames, type Service, services } from '../system/topology.ts';
 import { checkFault } from './check-fault.ts';
 import type { Expectation } from './expect/expectation.ts';
 import { requestsFor } from './expect/latency.ts';
-import { sentenceOf as loadSentence, ratesOf, requestsPerShopper, type Shoppers } from './load.ts';
+import { isOpen, type Load, sentenceOf as loadSentence, ratesOf, requestsPerShopper, type Shoppers, stagesOf } from './load.ts';
 import { population } from './population.ts';
-import type { Phase, Scenario } from './scenario.ts';
+import { isOfMall, type MallScenario, type Phase, type Scenario, type TargetScenario } from './scenario.ts';
+import { expectedArrivals } from './schedule.ts';
+import { addressOf, checkTarget } from './target.ts';
 import { checkChanges, textsOf } from './tuning-text.ts';
 
 /** A scenario that was checked: every name exists, every duration and rate is a number, and everything fits its phase. */
 export type Plan = {
   scenario: Scenario;
+  /** None of any service where the target is one's own. */
   replicas: Record<Service, number>;
   phases: PlannedPhase[];
   lastsMs: number;
@@ -23,17 +26,8 @@ export type PlannedPhase = { phase: Phase; fromMs: number; lastsMs: number };
 
 /** Checks a scenario and starts nothing. Throws a `UsageError` that names the phase and what is wrong with it. */
 export function planRun(scenario: Scenario): Plan {
-  const replicas = { ...defaultReplicas, ...scenario.mall.replicas };
-  for (const [service, count] of Object.entries(replicas)) {
-    if (!isService(service)) refuse(`Expected a service (${services.join(', ')}) in 'replicas', got '${service}'`);
-    if (!Number.isInteger(count) || count < 1) refuse(`Expected a whole number of ${service} replicas from 1, got ${count}`);
-  }
-  for (const [product, pieces] of Object.entries(scenario.mall.stock ?? {})) {
-    if (!Number.isInteger(pieces) || pieces < 0) refuse(`Expected a whole number of pieces of '${product}', got ${pieces}`);
-  }
-  checkChanges(scenario.mall.tuning ?? {});
-  checkShoppers(scenario.shoppers);
-  checkProducts(scenario);
+  const replicas = isOfMall(scenario) ? checkMall(scenario) : noReplicas;
+  if (!isOfMall(scenario)) checkTargetScenario(scenario);
   if (scenario.timeline.length === 0) refuse(`Scenario '${scenario.name}' has no phases`);
 
   let fromMs = 0;
@@ -46,14 +40,16 @@ export function planRun(scenario: Scenario): Plan {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) refuse(`Two phases are called '${twice}'`);
 
-  for (const planned of phases) within(planned.phase.name, () => checkPhase({ planned, names, replicas }));
+  for (const planned of phases) within(planned.phase.name, () => checkPhase({ planned, timeline: scenario.timeline, replicas }));
   const always = scenario.always ?? [];
-  for (const expectation of always) checkExpectation({ expectation, names, replicas, lastsMs: fromMs });
+  for (const expectation of always) {
+    checkExpectation({ expectation, judged: scenario.timeline, earlier: scenario.timeline, replicas, lastsMs: fromMs });
+  }
   for (const condition of scenario.stopConditions ?? []) {
     if (typeof condition?.sentence !== 'string') refuse("Expected stop conditions such as abortWhen('browse', …), got something else");
   }
   if (always.length + phases.flatMap(({ phase }) => phase.expect).length === 0) refuse(`Scenario '${scenario.name}' expects nothing`);
-  const needsCapacity = phases.some(({ phase }) => [ratesOf(phase.load).from, ratesOf(phase.load).to].some((rate) => rate.endsWith('x')));
+  const needsCapacity = phases.some(({ phase }) => isRelative(phase.load));
   const plan: Plan = { scenario, replicas, phases, lastsMs: fromMs, needsCapacity };
   checkPercentiles(plan);
   return plan;
@@ -65,15 +61,16 @@ export function planRun(scenario: Scenario): Plan {
  */
 export function checkPercentiles({ scenario, phases }: Plan, capacityPerSecond?: number): void {
   for (const { phase, lastsMs } of phases) {
-    const { from, to } = ratesOf(phase.load);
-    if ([from, to].some((rate) => rate.endsWith('x')) && capacityPerSecond === undefined) continue;
-    const [first, last] = [toRatePerSecond(from, capacityPerSecond), toRatePerSecond(to, capacityPerSecond)];
+    if (!isOpen(phase.load) || (isRelative(phase.load) && capacityPerSecond === undefined)) continue;
+    const stages = stagesOf(phase.load, lastsMs, capacityPerSecond);
     for (const { percentile, sentence } of phase.expect) {
       if (percentile === undefined) continue;
-      const rateAtStart = first + ((last - first) * percentile.fromMs) / lastsMs;
-      const arrivals = ((rateAtStart + last) / 2) * ((lastsMs - percentile.fromMs) / 1_000);
+      const arrivals = expectedArrivals(stages) - expectedArrivals(stages, percentile.fromMs);
       // Shoppers come by chance: three standard deviations fewer than expected must still be enough.
-      const expected = arrivals * requestsPerShopper(scenario.shoppers)[percentile.route];
+      // Only the scenario's own code knows how many visitors get as far as a later step: too few are told at the end.
+      const each = requestsPerArrival(scenario, percentile.route);
+      if (each === undefined) continue;
+      const expected = arrivals * each;
       const requests = Math.max(0, Math.floor(expected - 3 * Math.sqrt(expected)));
       const needed = requestsFor(percentile.quantile);
       if (requests >= needed) continue;
@@ -87,9 +84,15 @@ export function checkPercentiles({ scenario, phases }: Plan, capacityPerSecond?:
 
 /** The plan as a story, for `plan` on the command line. */
 export function describePlan({ scenario, replicas, phases, lastsMs, needsCapacity }: Plan): string {
-  const mall = Object.entries(replicas).map(([service, count]) => `${count} ${service}`);
-  const lines = [`${scenario.name}: ${scenario.story}`, '', `mall      ${mall.join(', ')}`];
-  for (const text of textsOf(scenario.mall.tuning ?? {})) lines.push(`tuned     ${text}`);
+  const lines = [`${scenario.name}: ${scenario.story}`, ''];
+  if (isOfMall(scenario)) {
+    lines.push(
+      `mall      ${Object.entries(replicas)
+        .map(([service, count]) => `${count} ${service}`)
+        .join(', ')}`,
+    );
+    for (const text of textsOf(scenario.mall.tuning ?? {})) lines.push(`tuned     ${text}`);
+  } else lines.push(`target    ${addressOf(scenario.target)}`, `steps     ${scenario.journey.steps.join(', ')}`);
   if (needsCapacity) lines.push("capacity  probed at the start; rates such as '0.5x' are multiples of it");
   for (const { phase } of phases) {
     lines.push(
@@ -105,27 +108,82 @@ export function describePlan({ scenario, replicas, phases, lastsMs, needsCapacit
   return [...lines, '', `lasts ${lastsMs / 1_000} s, and the time to set up`].join('\n');
 }
 
-type PhaseContext = { planned: PlannedPhase; names: readonly string[]; replicas: Record<Service, number> };
-
-function checkPhase({ planned: { phase, lastsMs }, names, replicas }: PhaseContext): void {
-  if (lastsMs === 0) refuse('Expected it to last for some time, got 0');
-  if (phase.load === undefined) refuse("Expected a load such as steady('100/s'), got none");
-  const { from, to } = ratesOf(phase.load);
-  for (const rate of [from, to]) if (toRatePerSecond(rate, 1) <= 0) refuse(`Expected a rate above 0, got '${rate}'`);
-  for (const fault of phase.faults ?? []) checkFault(fault, { lastsMs, replicas });
-  const earlier = names.slice(0, names.indexOf(phase.name));
-  for (const expectation of phase.expect) checkExpectation({ expectation, names: earlier, replicas, lastsMs });
+/** The replicas of every service. */
+function checkMall({ mall, shoppers }: MallScenario): Record<Service, number> {
+  const replicas = { ...defaultReplicas, ...mall.replicas };
+  for (const [service, count] of Object.entries(replicas)) {
+    if (!isService(service)) refuse(`Expected a service (${services.join(', ')}) in 'replicas', got '${service}'`);
+    if (!Number.isInteger(count) || count < 1) refuse(`Expected a whole number of ${service} replicas from 1, got ${count}`);
+  }
+  for (const [product, pieces] of Object.entries(mall.stock ?? {})) {
+    if (!Number.isInteger(pieces) || pieces < 0) refuse(`Expected a whole number of pieces of '${product}', got ${pieces}`);
+  }
+  checkChanges(mall.tuning ?? {});
+  checkShoppers(shoppers);
+  checkProducts({ mall, shoppers });
+  return replicas;
 }
 
-/** `names` are the phases it may compare with: those that are over when it is judged. */
+/** A target of one's own has nothing that could be broken or asked: it has only what visitors see. */
+function checkTargetScenario({ target, journey, timeline, always = [], stopConditions = [] }: TargetScenario): void {
+  checkTarget(target);
+  if (!Array.isArray(journey?.steps) || typeof journey.visit !== 'function') {
+    refuse("Expected a journey such as journey(['list'], async ({ step }) => { … }), got something else");
+  }
+  for (const { name, faults = [], load } of timeline) {
+    if (faults.length > 0) refuse(`Phase '${name}': faults are of the mall; a target of one's own has none`);
+    if (load !== undefined && !isOpen(load)) refuse(`Phase '${name}': a crowd is of the mall; a target of one's own gets open load`);
+    if (load !== undefined && isRelative(load))
+      refuse(`Phase '${name}': expected rates such as '100/s', for the capacity that 'x' multiplies is the mall's`);
+  }
+  for (const expectation of [...timeline.flatMap(({ expect }) => expect), ...always]) {
+    // What is no expectation is told with its phase.
+    if (typeof expectation?.sentence !== 'string') continue;
+    const { sentence, route } = expectation;
+    if (route === undefined) refuse(`'${sentence}' asks the mall; of a target of one's own only latency and errors of its steps are seen`);
+    if (!journey.steps.includes(route))
+      refuse(`'${sentence}' speaks of a step that the journey does not have; it has ${journey.steps.join(', ')}`);
+  }
+  if (stopConditions.length > 0) refuse("Stop conditions are of the mall; a target of one's own has none");
+}
+
+const noReplicas = Object.fromEntries(services.map((service) => [service, 0])) as Record<Service, number>;
+
+type PhaseContext = { planned: PlannedPhase; timeline: readonly Phase[]; replicas: Record<Service, number> };
+
+function checkPhase({ planned: { phase, lastsMs }, timeline, replicas }: PhaseContext): void {
+  if (lastsMs === 0) refuse('Expected it to last for some time, got 0');
+  if (phase.load === undefined) refuse("Expected a load such as steady('100/s'), got none");
+  checkLoad(phase, lastsMs);
+  for (const fault of phase.faults ?? []) checkFault(fault, { lastsMs, replicas });
+  const earlier = timeline.slice(0, timeline.indexOf(phase));
+  for (const expectation of phase.expect) checkExpectation({ expectation, judged: [phase], earlier, replicas, lastsMs });
+}
+
+function checkLoad({ load, faults = [] }: Phase, lastsMs: number): void {
+  if (!isOpen(load)) {
+    if (!Number.isInteger(load.shoppers) || load.shoppers < 1 || load.shoppers > mostInCrowd) {
+      refuse(`Expected a crowd of 1 to ${mostInCrowd} shoppers, got ${load.shoppers}`);
+    }
+    if (faults.length > 0) refuse('Expected open load where there are faults, got a crowd, which hides what a fault holds up');
+    return;
+  }
+  const zeroRate = ratesOf(load).find((rate) => toRatePerSecond(rate, 1) === 0);
+  if (zeroRate !== undefined && load.kind !== 'stages') refuse(`Expected a rate above 0, got '${zeroRate}'`);
+  if (expectedArrivals(stagesOf(load, lastsMs, 1)) === 0) refuse('Expected stages in which somebody comes, got only rates of 0');
+}
+
+/** `judged` are the phases it speaks of, `earlier` those it may compare with: they are over when it is judged. */
 function checkExpectation({
   expectation,
-  names,
+  judged,
+  earlier,
   replicas,
   lastsMs,
 }: {
   expectation: Expectation;
-  names: readonly string[];
+  judged: readonly Phase[];
+  earlier: readonly Phase[];
   replicas: Record<Service, number>;
   lastsMs: number;
 }): void {
@@ -133,8 +191,14 @@ function checkExpectation({
     refuse("Expected expectations such as latency('browse').p95.below('1s'), got one that is not finished");
   }
   const { sentence, comparesWith, replica, withinMs = 0, percentile } = expectation;
-  if (comparesWith !== undefined && !names.includes(comparesWith)) {
-    refuse(`'${sentence}' compares with a phase that is not over by then; there are ${names.join(', ') || 'none'}`);
+  if (comparesWith !== undefined) {
+    const base = earlier.find(({ name }) => name === comparesWith);
+    const names = earlier.map(({ name }) => name).join(', ') || 'none';
+    if (base === undefined) refuse(`'${sentence}' compares with a phase that is not over by then; there are ${names}`);
+    if (!isOpen(base.load)) refuse(`'${sentence}' compares with a crowd, which sends least when the mall is slowest`);
+  }
+  if (percentile !== undefined && judged.some(({ load }) => !isOpen(load))) {
+    refuse(`'${sentence}' needs open load: a crowd sends least when the mall is slowest`);
   }
   if (replica !== undefined) checkReplica(replica.service, replica.replica, replicas);
   if (withinMs > lastsMs) refuse(`'${sentence}' does not fit into ${lastsMs / 1_000} s`);
@@ -142,8 +206,9 @@ function checkExpectation({
 }
 
 function checkReplica(service: Service, replica: number, replicas: Record<Service, number>): void {
-  if (!Number.isInteger(replica) || replica < 1 || replica > replicas[service]) {
-    refuse(`There is no replica ${replica} of ${service}; it has ${replicas[service]}, numbered from 1`);
+  const count = replicas[service];
+  if (!Number.isInteger(replica) || replica < 1 || replica > count) {
+    refuse(`There is no replica ${replica} of ${service}; it has ${count}, numbered from 1`);
   }
 }
 
@@ -160,7 +225,7 @@ function checkShoppers(shoppers: Shoppers): void {
 }
 
 /** The catalogue is `sku-1` to `sku-200`; what is not in it can be neither stocked nor wanted. */
-function checkProducts({ mall, shoppers }: Scenario): void {
+function checkProducts({ mall, shoppers }: Pick<MallScenario, 'mall' | 'shoppers'>): void {
   const named = [...Object.keys(mall.stock ?? {}), ...(shoppers.wanted === undefined ? [] : [shoppers.wanted.product])];
   for (const product of named) {
     const [, number] = /^sku-([1-9]\d*)$/.exec(product) ?? [];
@@ -169,6 +234,17 @@ function checkProducts({ mall, shoppers }: Scenario): void {
     }
   }
 }
+
+/** How many requests of a route each arrival makes on average, where that is known beforehand. */
+export function requestsPerArrival(scenario: Scenario, route: string): number | undefined {
+  if (isOfMall(scenario)) return requestsPerShopper(scenario.shoppers)[route as Route];
+  return route === scenario.journey.steps[0] ? 1 : undefined;
+}
+
+const isRelative = (load: Load) => ratesOf(load).some((rate) => rate.endsWith('x'));
+
+/** Connections are what a crowd costs. */
+const mostInCrowd = 10_000;
 
 const timesOf = ({ from, lasts, every }: Fault) =>
   `${from === undefined ? '' : `, from ${from}`}${lasts === undefined ? '' : `, for ${lasts}`}${every === undefined ? '' : `, every ${every}`}`;

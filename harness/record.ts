@@ -8,7 +8,8 @@ export type Verdict = { outcome: Outcome; observed: string };
 
 /**
  * How a request ended, as the shopper saw it. The order is the order of charts and legends.
- * `unavailable` is any other 503, `failed` any other answer that is neither success nor one of the named refusals;
+ * `deadline` is what the server gave up in time, `timeout` what nobody had answered when the shopper gave up; `unavailable` is any other 503,
+ * `failed` any other answer that is neither success nor one of the named refusals, `wrongAnswer` a success that the shopper did not accept;
  * `dropped` was planned and never sent because too many requests were in flight.
  */
 export const requestOutcomes = [
@@ -18,9 +19,11 @@ export const requestOutcomes = [
   'shed',
   'limited',
   'breakerOpen',
+  'deadline',
   'timeout',
   'unavailable',
   'failed',
+  'wrongAnswer',
   'reset',
   'refused',
   'dropped',
@@ -69,6 +72,8 @@ export type RunRecord = {
     load: string;
     shoppersPerSecondFrom: number;
     shoppersPerSecondTo: number;
+    /** The rates as straight lines, in order, empty for a crowd, whose rate nobody plans; absent in records from before there were any but one. */
+    stages?: { lastsMs: number; fromPerSecond: number; toPerSecond: number }[];
   }[];
   /** One entry for each time that a fault was on, in order of their start. */
   faults: FaultRecord[];
@@ -91,12 +96,21 @@ export type RunRecord = {
     lagMsP50: number;
     lagMsP99: number;
     lagMsMax: number;
+    /** Threads that the visitors lived in. */
+    threads?: number;
     peakInFlight: number;
+    peakConnections?: number;
     /** CPU time of its process, the busy share of its event loop, and whether the system let it go before others. */
     cpuMs: number;
     loopUtilization: number;
     priorityRaised: boolean;
+    /** How long a visitor waits for an answer: a timeout counts with that. */
+    timeoutMs?: number;
+    /** Visits that ended because the journey itself threw. */
+    stumbles?: { count: number; first?: string };
   };
+  /** What the machine was up to, second by second; absent in older records. */
+  ground?: GroundPoint[];
   /** What was seen but not kept, because there was too much of it: judged from counts, not looked at one by one. */
   leftOut: { traces: number; spans: number; checkouts: number };
   /** Processes of the mall that ended without being told to. */
@@ -175,12 +189,31 @@ export type RequestRow = {
   route: string;
   outcome: RequestOutcome;
   count: number;
-  /** Absent where nothing was answered (`refused`, `dropped`). */
+  /** Absent where nothing was answered (`dropped`). */
   latencyMs?: Percentiles;
+  /** Of it: from the last byte that was written to the last that was read. Absent where nothing was written, and in older records. */
+  serviceMs?: Percentiles;
+  /** Of it: from dispatch until the request was written, which is waiting for a connection. */
+  queueMs?: Percentiles;
   /** HdrHistogram V2, compressed, base64, in microseconds: the whole distribution. */
   histogram: string;
 };
 export type Percentiles = { p50: number; p90: number; p95: number; p99: number; p999: number; max: number };
+
+/**
+ * How late canaries woke that only want to wake every millisecond, how late visitors were sent on their way, and what kept the CPUs from us.
+ * Shares are 0 to 1, absent where the system does not tell.
+ */
+export type GroundPoint = {
+  atMs: number;
+  hiccupMsP99: number;
+  hiccupMsMax: number;
+  lagMsP99: number;
+  lagMsMax: number;
+  loopUtilization: number;
+  stealShare?: number;
+  throttledShare?: number;
+};
 
 export type TimelinePoint = {
   atMs: number;

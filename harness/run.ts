@@ -1,6 +1,4 @@
-import { rm } from 'node:fs/promises';
-import { basename } from 'node:path';
-import { messageOf, UsageError } from '../core/errors.ts';
+import { messageOf } from '../core/errors.ts';
 import { runClock } from '../core/time.ts';
 import { changesWithout, type Mechanism, type TuningChanges } from '../system/tuning.ts';
 import { findCapacity } from './capacity.ts';
@@ -10,9 +8,11 @@ import { type Evidence, observationsOf } from './observe/evidence.ts';
 import { checkPercentiles, type Plan } from './plan.ts';
 import type { RunRecord } from './record.ts';
 import { writeHlog } from './recording.ts';
-import { openRunFolder } from './run-folder.ts';
+import { inRunScope } from './run-scope.ts';
+import { isOfMall } from './scenario.ts';
 import { settle, spansArrive } from './settle.ts';
 import { createSteps } from './steps.ts';
+import { setUpTargetTestbed } from './target-testbed.ts';
 import { tellRecord } from './tell.ts';
 import { setUpTestbed, type Testbed } from './testbed.ts';
 import { type Moment, type Played, type PlayedPhase, playTimeline } from './timeline.ts';
@@ -48,41 +48,28 @@ export type Watch = {
  * signal's reason when interrupted.
  */
 export async function run(settings: RunSettings): Promise<{ record: RunRecord; folder: string }> {
-  const { file, runsFolder, watch } = settings;
-  const undo = new AsyncDisposableStack();
-  const startedAt = new Date();
-  const folder = await openRunFolder({ runs: runsFolder, name: basename(file, '.ts'), at: startedAt });
-  try {
-    const record = await play({ settings, folder, undo });
-    return { record, folder };
-  } catch (thrown) {
-    // A run that came to nothing leaves nothing, unless what went wrong is our own defect and the logs may tell.
-    if (thrown instanceof UsageError || settings.signal.aborted) undo.defer(() => rm(folder, { recursive: true, force: true }));
-    throw thrown;
-  } finally {
-    await undo.disposeAsync().catch((thrown) => watch.trouble(`Not everything could be undone: ${messageOf(thrown)}`));
-  }
+  const { file, runsFolder, signal, watch } = settings;
+  const { played, folder } = await inRunScope({ file, runsFolder, signal, onTrouble: watch.trouble }, (scope) =>
+    play({ settings, ...scope }),
+  );
+  return { record: played, folder };
 }
 
 async function play({ settings, folder, undo }: { settings: RunSettings; folder: string; undo: AsyncDisposableStack }): Promise<RunRecord> {
   const { plan, file, seed, without, tune, signal, watch } = settings;
-  const tuning = [plan.scenario.mall.tuning ?? {}, ...tune];
+  const { scenario } = plan;
+  const tuning = isOfMall(scenario) ? [scenario.mall.tuning ?? {}, ...tune] : [];
   const clock = runClock();
   const steps = createSteps({ clock: clock.nowMs, onBegin: watch.step });
-  const testbed = await setUpTestbed({
-    plan,
-    folder,
-    seed,
-    tuning: [...tuning, ...changesWithout(without)],
-    clock,
-    signal,
-    undo,
-    steps,
-    note: watch.note,
-  });
+  const common = { seed, clock, signal, undo, steps };
+  const testbed = isOfMall(scenario)
+    ? await setUpTestbed({ plan, scenario, folder, tuning: [...tuning, ...changesWithout(without)], note: watch.note, ...common })
+    : await setUpTargetTestbed({ scenario, file, ...common });
 
-  const { shoppers } = plan.scenario;
-  const capacity = plan.needsCapacity ? await findCapacity({ testbed, shoppers, seed, signal, steps, note: watch.note }) : undefined;
+  const capacity =
+    plan.needsCapacity && isOfMall(scenario)
+      ? await findCapacity({ testbed, shoppers: scenario.shoppers, seed, signal, steps, note: watch.note })
+      : undefined;
   const capacityPerSecond = settings.capacityPerSecond ?? capacity?.shoppersPerSecond;
   checkPercentiles(plan, capacityPerSecond);
 
@@ -131,7 +118,7 @@ function judgeAll(plan: Plan, { phases, faults, stoppedBy, aborted }: Played, ev
 
 /** What has been collected so far, and what the database says now. A database that cannot be read says nothing. */
 async function collectEvidence({ testbed, faults }: { testbed: Testbed; faults: readonly PlayedFault[] }): Promise<Evidence> {
-  const { driver, spans, scraper, epochMs, deployment, auditor } = testbed;
+  const { driver, spans, scraper, epochMs, replicas, auditor } = testbed;
   const recording = await driver.finish();
   const audit = await auditor.read(recording.checkouts.kept).catch(() => undefined);
   const deaths = testbed.deaths();
@@ -140,7 +127,7 @@ async function collectEvidence({ testbed, faults }: { testbed: Testbed; faults: 
     spans,
     samples: scraper,
     epochMs,
-    replicas: deployment.replicas,
+    replicas,
     deaths,
     faults,
     ...(audit === undefined ? {} : { audit }),

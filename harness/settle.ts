@@ -16,7 +16,7 @@ export async function settle({ testbed, signal }: { testbed: Testbed; signal: Ab
 export async function spansArrive({ testbed, signal }: { testbed: Testbed; signal: AbortSignal }): Promise<void> {
   await soon(5_000, signal, async () => {
     await testbed.scraper.scrapeNow();
-    const ledger = spanLedger({ samples: testbed.scraper, spans: testbed.spans, replicas: testbed.deployment.replicas });
+    const ledger = spanLedger({ samples: testbed.scraper, spans: testbed.spans, replicas: testbed.replicas });
     return ledger.every(({ made, received }) => received >= made);
   });
 }

@@ -1,8 +1,8 @@
 import { cpus, totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { sentenceOf as faultSentence } from '../chaos/faults.ts';
-import { endsOf, isService, type Route, type Service, services } from '../system/topology.ts';
-import type { Capacity } from './drivers/autocannon.ts';
+import { endsOf, isService, type Service, services } from '../system/topology.ts';
+import type { Capacity } from './drivers/crowd.ts';
 import type { PlayedFault } from './fault-log.ts';
 import type { JudgedExpectation } from './judge.ts';
 import { sentenceOf as loadSentence } from './load.ts';
@@ -12,6 +12,7 @@ import { recordOf } from './observe/traces.ts';
 import type { Plan } from './plan.ts';
 import {
   type FaultRecord,
+  type GroundPoint,
   type Outcome,
   type RequestRow,
   type RunRecord,
@@ -70,14 +71,15 @@ export function tellRecord({
     },
     ...conclusion,
     ...(capacity === undefined || capacityPerSecond === undefined ? {} : { capacity: { ...capacity, takenPerSecond: capacityPerSecond } }),
-    mall: { replicas: plan.replicas },
-    phases: played.phases.map(({ planned: { phase }, fromMs, untilMs, fromPerSecond, toPerSecond }) => ({
+    mall: { replicas: Object.fromEntries(Object.entries(plan.replicas).filter(([, count]) => count > 0)) },
+    phases: played.phases.map(({ planned: { phase }, fromMs, untilMs, stages }) => ({
       name: phase.name,
       fromMs: back(fromMs),
       untilMs: back(untilMs),
       load: loadSentence(phase.load),
-      shoppersPerSecondFrom: fromPerSecond,
-      shoppersPerSecondTo: toPerSecond,
+      shoppersPerSecondFrom: stages.at(0)?.fromPerSecond ?? 0,
+      shoppersPerSecondTo: stages.at(-1)?.toPerSecond ?? 0,
+      stages,
     })),
     faults: faultRecords(evidence, back),
     verdicts,
@@ -87,6 +89,7 @@ export function tellRecord({
     picks: pickSeries(evidence),
     shedding: sheddingSeries(evidence),
     generator: generatorHealth(recording),
+    ground: groundPoints(recording),
     leftOut: { ...leftOut(evidence), checkouts: recording.checkouts.overflow },
     deaths: [...evidence.deaths],
     ...abortedAs(played, back),
@@ -149,14 +152,19 @@ function faultRecord(
 function requestRows({ totals }: Recording): RequestRow[] {
   return totals
     .filter(({ count }) => count > 0)
-    .map(({ phase, route, outcome, count, histogram }) => {
-      const latencyMs = percentilesOf(fromBase64(histogram));
-      return { phase, route, outcome, count, ...(latencyMs === undefined ? {} : { latencyMs }), histogram };
+    .map(({ phase, route, outcome, count, histogram, service, queue }) => {
+      const [latencyMs, serviceMs, queueMs] = [histogram, service, queue].map((text) => percentilesOf(fromBase64(text)));
+      return {
+        ...{ phase, route, outcome, count, histogram },
+        ...(latencyMs === undefined ? {} : { latencyMs }),
+        ...(serviceMs === undefined ? {} : { serviceMs }),
+        ...(queueMs === undefined ? {} : { queueMs }),
+      };
     });
 }
 
 function timelinePoints(recording: Recording): TimelinePoint[] {
-  const routesAt = new Map<string, { atMs: number; route: Route }>();
+  const routesAt = new Map<string, { atMs: number; route: string }>();
   for (const { atMs, route } of recording.seconds) routesAt.set(`${atMs} ${route}`, { atMs, route });
   const points = [...routesAt.values()].sort((a, b) => a.atMs - b.atMs || a.route.localeCompare(b.route));
   return points.map(({ atMs, route }) => {
@@ -218,7 +226,22 @@ function sheddingSeries(evidence: Evidence): RunRecord['shedding'] {
 function generatorHealth(recording: Recording): RunRecord['generator'] {
   const { planned, sent, dropped, lag } = paceOf(recording);
   const at = percentilesOf(lag) ?? { p50: 0, p99: 0, max: 0 };
-  return { planned, sent, dropped, lagMsP50: at.p50, lagMsP99: at.p99, lagMsMax: at.max, ...recording.generator };
+  const loads = recording.ground.map(({ loopUtilization }) => loopUtilization);
+  const loopUtilization = loads.reduce((sum, load) => sum + load, 0) / Math.max(1, loads.length);
+  return { planned, sent, dropped, lagMsP50: at.p50, lagMsP99: at.p99, lagMsMax: at.max, loopUtilization, ...recording.generator };
+}
+
+function groundPoints(recording: Recording): GroundPoint[] {
+  return recording.ground.map(({ atMs, hiccups, loopUtilization, stealShare, throttledShare }) => {
+    const late = percentilesOf(fromBase64(hiccups));
+    const lag = percentilesOf(paceOf(recording, { fromMs: atMs, untilMs: atMs + 1 }).lag);
+    return {
+      ...{ atMs, loopUtilization, hiccupMsP99: late?.p99 ?? 0, hiccupMsMax: late?.max ?? 0 },
+      ...{ lagMsP99: lag?.p99 ?? 0, lagMsMax: lag?.max ?? 0 },
+      ...(stealShare === undefined ? {} : { stealShare }),
+      ...(throttledShare === undefined ? {} : { throttledShare }),
+    };
+  });
 }
 
 function leftOut({ spans }: Evidence): { traces: number; spans: number } {

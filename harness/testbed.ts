@@ -2,25 +2,35 @@ import { type Canaries, openCanaries } from '../chaos/canary/canaries.ts';
 import { openNetwork } from '../chaos/network.ts';
 import { createProcesses } from '../chaos/processes.ts';
 import { type Target, targetOf } from '../chaos/target.ts';
-import type { Death, Deployment } from '../compose/deployment.ts';
+import type { Death, Replica } from '../compose/deployment.ts';
 import { planLocal } from '../compose/local.ts';
 import { seededRandom } from '../core/random.ts';
 import type { RunClock } from '../core/time.ts';
 import { type TuningChanges, tuningOf } from '../system/tuning.ts';
-import { type OpenDriver, startOpenDriver } from './drivers/open.ts';
+import { playCrowd } from './drivers/crowd.ts';
+import { type PlayedCrowd, withCrowds } from './drivers/crowd-recording.ts';
+import { createHttpTransport } from './drivers/http/transport.ts';
+import { logIn } from './drivers/mall/log-in.ts';
+import { shoppersOf, withBusiness } from './drivers/mall/shopper.ts';
+import { type LiveSecond, type OpenDriver, startOpenDriver } from './drivers/open.ts';
 import { type Auditor, openAuditor } from './observe/audit.ts';
 import { type Scraper, startScraper } from './observe/metrics.ts';
 import { startOtlpReceiver } from './observe/otlp.ts';
 import { createSpanStore, type SpanStore } from './observe/spans.ts';
 import type { Plan } from './plan.ts';
 import { population } from './population.ts';
+import type { Recording } from './recording.ts';
+import type { MallScenario } from './scenario.ts';
 import { stationsOf } from './stations.ts';
 import type { Steps } from './steps.ts';
 import { openToxiproxy } from './toxiproxy.ts';
 
-/** A mall that runs, with everything around it that loads, breaks and watches it. */
+/** What is put to the test while it runs, with everything around it that loads, breaks and watches it. */
 export type Testbed = {
-  deployment: Deployment;
+  /** `host:port` of each. */
+  gateways: readonly string[];
+  /** Processes of the mall; none of a target of one's own. */
+  replicas: readonly Replica[];
   /** Where the scenario's faults are put into effect. */
   target: Target;
   /** They see from outside when a fault takes effect. */
@@ -29,10 +39,17 @@ export type Testbed = {
   deaths: () => readonly Death[];
   /** The same of the embedded Toxiproxy alone. */
   proxyDeaths: () => readonly Death[];
-  driver: OpenDriver;
+  driver: Omit<OpenDriver, 'finish'> & { finish: () => Promise<Recording> };
+  /** JWTs of the accounts, in order. */
+  tokens: readonly string[];
+  /** Plays a phase of closed load; what it saw is part of the driver's recording then. */
+  crowd: (
+    phase: { name: string; shoppers: number; lastsMs: number; signal: AbortSignal },
+    onSecond: (live: LiveSecond) => void,
+  ) => Promise<void>;
   spans: SpanStore;
   scraper: Scraper;
-  auditor: Auditor;
+  auditor: Pick<Auditor, 'unsettled' | 'read'>;
   /** The run clock's milliseconds at which spans and scrapes count as 0. */
   epochMs: number;
 };
@@ -43,6 +60,7 @@ export type Testbed = {
  */
 export async function setUpTestbed({
   plan,
+  scenario,
   folder,
   seed,
   tuning,
@@ -53,6 +71,7 @@ export async function setUpTestbed({
   note,
 }: {
   plan: Plan;
+  scenario: MallScenario;
   folder: string;
   seed: number;
   /** Changes of the mall's tuning, each on top of those before. */
@@ -63,7 +82,7 @@ export async function setUpTestbed({
   steps: Steps;
   note: (line: string) => void;
 }): Promise<Testbed> {
-  const { scenario, replicas } = plan;
+  const { replicas } = plan;
   const epochMs = clock.nowMs();
   const now = () => clock.nowMs() - epochMs;
   const runTag = tagFrom(seed);
@@ -95,9 +114,11 @@ export async function setUpTestbed({
 
   steps.begin('shoppers');
   const { gateways } = deployment;
-  const driver = await startOpenDriver({ gateways, shoppers: scenario.shoppers, ...population, seed, clock, runTag, signal });
+  const tokens = await logInAll(gateways, clock.nowMs);
+  const { catalogue } = population;
+  const journeys = shoppersOf({ gateways, tokens, shoppers: scenario.shoppers, catalogue, runTag, repeatShare });
+  const driver = await startOpenDriver({ journeys, seed, clock, runTag, signal });
   undo.defer(() => driver.close());
-  await driver.logIn();
   const processes = createProcesses({ control: deployment.processes, replicas });
   const target = targetOf({ network, processes });
   const faults = plan.phases.flatMap(({ phase }) => phase.faults ?? []);
@@ -105,8 +126,44 @@ export async function setUpTestbed({
   const canaries = openCanaries({ stations, nowMs: clock.nowMs, signal });
   undo.defer(() => canaries.close());
   const deaths = () => [...deployment.deaths(), ...toxiproxy.deaths()];
-  return { deployment, target, canaries, deaths, proxyDeaths: toxiproxy.deaths, driver, spans, scraper, auditor, epochMs };
+  const crowds: PlayedCrowd[] = [];
+  return {
+    gateways,
+    replicas: deployment.replicas,
+    target,
+    canaries,
+    deaths,
+    proxyDeaths: toxiproxy.deaths,
+    driver: {
+      ...driver,
+      finish: async () => withCrowds(withBusiness(await driver.finish()), crowds),
+    },
+    tokens,
+    crowd: async (phase, onSecond) => {
+      const { name, shoppers: connections, lastsMs } = phase;
+      const crowd = { gateways, tokens, shoppers: scenario.shoppers, catalogue, runTag, seed: seed + 7 * (1 + crowds.length) };
+      const { epochOffsetNs } = clock;
+      const rows = await playCrowd({ ...crowd, epochOffsetNs, name, connections, lastsMs, signal: phase.signal }, onSecond);
+      crowds.push({ phase: name, ...rows });
+    },
+    spans,
+    scraper,
+    auditor,
+    epochMs,
+  };
 }
+
+async function logInAll(gateways: readonly string[], now: () => number): Promise<string[]> {
+  const transport = createHttpTransport({ timeoutMs: 10_000, now });
+  try {
+    return await logIn(transport, { gateways, accounts: population.accounts });
+  } finally {
+    await transport.close();
+  }
+}
+
+/** Share of the checkouts that were made which are made once more. */
+const repeatShare = 0.02;
 
 /** Eight hexadecimal digits that begin every trace id of the run. All zeros are kept for no trace at all. */
 const tagFrom = (seed: number) => (1 + Math.floor(seededRandom(seed)() * (2 ** 32 - 1))).toString(16).padStart(8, '0').slice(0, 8);

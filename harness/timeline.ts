@@ -1,18 +1,18 @@
 import { sentenceOf } from '../chaos/faults.ts';
 import { playFaults } from '../chaos/schedule.ts';
 import type { RunClock } from '../core/time.ts';
-import { toRatePerSecond } from '../core/units.ts';
 import type { LiveSecond } from './drivers/open.ts';
 import { createFaultLog, type PlayedFault } from './fault-log.ts';
 import { holds, type JudgedExpectation } from './judge.ts';
-import { ratesOf } from './load.ts';
+import { arrivalsOf, type Crowd, isOpen, type OpenLoad, stagesOf } from './load.ts';
 import type { Plan, PlannedPhase } from './plan.ts';
+import type { Stage } from './schedule.ts';
 import { soon } from './settle.ts';
 import { watchConditions } from './stop-condition.ts';
 import type { Testbed } from './testbed.ts';
 
-/** How a phase really went. Times are the run clock's milliseconds. */
-export type PlayedPhase = { planned: PlannedPhase; fromMs: number; untilMs: number; fromPerSecond: number; toPerSecond: number };
+/** How a phase really went. Times are the run clock's milliseconds. A crowd has no stages: nobody plans its rate. */
+export type PlayedPhase = { planned: PlannedPhase; fromMs: number; untilMs: number; stages: Stage[] };
 /**
  * `stoppedBy` are the verdicts of the precondition that was not met. `aborted` says why the last phase was not played to its end: a stop condition
  * came true, or the proxies died.
@@ -61,13 +61,19 @@ export async function playTimeline({
   let aborted: Played['aborted'];
 
   driver.onSecond((live) => {
+    const { load } = phases.at(-1)?.planned.phase ?? {};
+    // Of a phase that a crowd plays, the driver sees nothing.
+    if (load !== undefined && isOpen(load)) onSecond(live);
+  });
+
+  function onSecond(live: LiveSecond): void {
     const current = phases.at(-1);
     if (current === undefined || aborted !== undefined) return;
     const elapsedMs = current.planned.fromMs + Math.min(current.planned.lastsMs, Math.max(0, clock.nowMs() - current.fromMs));
     onMoment({ ...live, elapsedMs, lastsMs: plan.lastsMs, faults: log.active().map(sentenceOf) });
     const why = metCondition(live)?.sentence ?? endOfProxies();
     if (why !== undefined) abortNow(why);
-  });
+  }
 
   try {
     for (const planned of plan.phases) {
@@ -113,26 +119,26 @@ export async function playTimeline({
   }
 
   function begin(planned: PlannedPhase): PlayedPhase {
-    const { from, to } = ratesOf(planned.phase.load);
+    const { load } = planned.phase;
     const fromMs = clock.nowMs() + leadMs;
     const phase = {
       planned,
       fromMs,
       untilMs: fromMs + planned.lastsMs,
-      fromPerSecond: toRatePerSecond(from, capacityPerSecond),
-      toPerSecond: toRatePerSecond(to, capacityPerSecond),
+      stages: isOpen(load) ? stagesOf(load, planned.lastsMs, capacityPerSecond) : [],
     };
     phases.push(phase);
     return phase;
   }
 
-  async function playPhase({ planned: { phase, lastsMs }, fromMs, fromPerSecond, toPerSecond }: PlayedPhase): Promise<void> {
-    const { name, faults = [] } = phase;
+  async function playPhase(playedPhase: PlayedPhase): Promise<void> {
+    const { planned, fromMs } = playedPhase;
+    const { name, load, faults = [] } = planned.phase;
     faulting.push(
       playFaults({
         faults,
         target,
-        lastsMs,
+        lastsMs: planned.lastsMs,
         signal: AbortSignal.any([signal, ending.signal, abort.signal]),
         now: () => clock.nowMs() - fromMs,
         onChange: (change) => log.note({ phase: name, change, atMs: fromMs + change.atMs }),
@@ -140,7 +146,24 @@ export async function playTimeline({
         if (cause !== abort.signal.reason) throw cause;
       }),
     );
-    await driver.play({ name, startAtMs: fromMs, lastsMs, fromPerSecond, toPerSecond });
+    await (isOpen(load) ? playOpen(playedPhase, load) : playCrowd(playedPhase, load));
+  }
+
+  async function playOpen({ planned, fromMs, stages }: PlayedPhase, load: OpenLoad): Promise<void> {
+    await driver.play({ name: planned.phase.name, startAtMs: fromMs, stages, arrivals: arrivalsOf(load) });
+  }
+
+  /** The one place where closed load is played. */
+  async function playCrowd({ planned, fromMs }: PlayedPhase, { shoppers }: Crowd): Promise<void> {
+    const { name } = planned.phase;
+    const { lastsMs } = planned;
+    const signalOfPhase = AbortSignal.any([signal, abort.signal]);
+    // The driver keeps the timeline: for it this is a phase in which nobody arrives.
+    const nobody = { stages: [{ lastsMs, fromPerSecond: 0, toPerSecond: 0 }], arrivals: 'uniform' as const };
+    const playing = testbed.crowd({ name, shoppers, lastsMs, signal: signalOfPhase }, onSecond).catch((cause: unknown) => {
+      if (!abort.signal.aborted) throw cause;
+    });
+    await Promise.all([driver.play({ name, startAtMs: fromMs, ...nobody }), playing]);
   }
 
   /** Faults that cannot be applied or undone end the run at once. */

@@ -1,81 +1,77 @@
 import type { RunClock } from '../../core/time.ts';
-import type { Arrivals } from '../pace.ts';
-import type { Recording } from '../recording.ts';
 import { startChild } from './child.ts';
-import type { Population } from './journey.ts';
+import type { GeneratorCalls, PlayedPhase } from './generator.ts';
+import type { JourneyModule } from './io-thread.ts';
 import type { LiveSecond } from './live.ts';
-import type { OpenCalls, PlayedPhase } from './open-worker.ts';
+import type { OpenRecording } from './recording-from.ts';
 
+export type { PlayedPhase } from './generator.ts';
 export type { LiveSecond } from './live.ts';
 
-export type OpenOptions = Population & {
-  /** `host:port` of each; shoppers' requests go round them. */
-  gateways: readonly string[];
+export type OpenOptions = {
+  /** What those who arrive do. */
+  journeys: JourneyModule;
   seed: number;
   clock: RunClock;
-  /** 8 hex digits: the first 4 bytes of every trace id, and the beginning of every idempotency key. */
-  runTag: string;
-  /** `uniform` is for tests that predict a result by arithmetic. */
-  arrivals?: Arrivals;
-  /** A shopper who arrives when so many are waiting is counted as dropped: the generator's limit, not the mall's. */
+  /** 8 hex digits: the first 4 bytes of every trace id. Without it requests carry no trace. */
+  runTag?: string;
+  /** Who arrives when so many are under way is counted as dropped: the generator's limit, not the target's. */
   maxInFlight?: number;
+  /** How long a visitor waits for an answer. */
   timeoutMs?: number;
-  /** Share of the checkouts that were made which are made once more at once with the same idempotency key, as impatient software does. */
-  repeatShare?: number;
+  /** Threads that visitors live in; their arrivals and recordings add up to those of one. */
+  threads?: number;
   /** Ends the load at once, with its process. */
   signal: AbortSignal;
 };
 
 /**
- * Open load: shoppers arrive by a schedule whether or not the mall keeps up, and wait from the moment they meant to start. A stalled mall
+ * Open load: visitors arrive by a schedule whether or not the target keeps up, and wait from the moment they meant to start. A stalled target
  * therefore shows in the latencies of all who would have come, not only of those who got through.
  */
 export type OpenDriver = {
   /** Process id of the generator. */
   pid: number;
-  /** Logs in every account; needed before shoppers check out. Throws for the first that fails. */
-  logIn: () => Promise<void>;
-  /** JWTs of the accounts, in order, after `logIn`. */
-  tokens: () => string[];
   /**
-   * Plays a phase to its end; its last shoppers may still wait for answers then. Phases follow each other without a gap when the next is
-   * asked for before the last one ended. `startAtMs` is on the run's clock.
+   * Plays a phase to its end; its last visitors may still wait for answers then. Phases follow each other without a gap when the next is
+   * asked for before the last one ended.
    */
   play: (phase: PlayedPhase) => Promise<void>;
-  /** Nobody arrives from now on, in this phase or another: `play` resolves at once. */
+  /** Nobody arrives from now on, in this phase or another, and nobody thinks any longer: `play` resolves at once. */
   halt: () => Promise<void>;
-  /** Resolves when nobody waits for an answer. */
+  /** Resolves when nobody is under way. */
   drained: () => Promise<void>;
   /** Calls back once a second while there is load. */
   onSecond: (listener: (live: LiveSecond) => void) => void;
   /** All that was seen since the first phase. */
-  finish: () => Promise<Recording>;
+  finish: () => Promise<OpenRecording>;
   close: () => Promise<void>;
 };
 
 export async function startOpenDriver({
   clock,
   signal,
-  arrivals = 'poisson',
-  maxInFlight = 5_000,
+  maxInFlight = 10_000,
   timeoutMs = 5_000,
-  repeatShare = 0.02,
+  threads = 1,
   ...load
 }: OpenOptions): Promise<OpenDriver> {
   const listeners: ((live: LiveSecond) => void)[] = [];
-  const file = new URL('./open-worker.ts', import.meta.url);
-  const child = startChild<OpenCalls>({ name: 'load generator', file, signal }, (event) => {
-    for (const listener of listeners) listener(event as LiveSecond);
-  });
-  let tokens: string[] = [];
+  const child = startChild<GeneratorCalls>(
+    { name: 'load generator', file: new URL('./generator.ts', import.meta.url), signal },
+    (event) => {
+      for (const listener of listeners) listener(event as LiveSecond);
+    },
+  );
 
-  await child.call('start', { ...load, arrivals, maxInFlight, timeoutMs, repeatShare, epochOffsetNs: clock.epochOffsetNs });
+  try {
+    await child.call('start', { ...load, maxInFlight, timeoutMs, threads, epochOffsetNs: clock.epochOffsetNs });
+  } catch (cause) {
+    await child.close();
+    throw cause;
+  }
   return {
     pid: child.pid,
-    logIn: async () => {
-      tokens = await child.call('logIn');
-    },
-    tokens: () => tokens,
     play: (phase) => child.call('play', phase),
     halt: () => child.call('halt'),
     drained: () => child.call('drained'),

@@ -1,22 +1,18 @@
 import type { Random } from '../../core/random.ts';
-import { type Route, routeNames } from '../../system/topology.ts';
-
-/** The shopper's own span: parent of everything the mall does for the request. */
-export type ShopperSpan = { traceId: string; spanId: string; traceparent: string };
+import type { Span } from './visits.ts';
 
 /**
- * Makes a new trace for every request, always sampled (https://www.w3.org/TR/trace-context/#traceparent-header).
- * A trace id is the run's tag (8 hex digits), the route (2), and 22 digits of chance: spans tell their run and route without a lookup.
- * A repeated checkout goes another way through the mall than a first one, so its traces have the number of no route.
+ * Makes a new trace for every request, always sampled (https://www.w3.org/TR/trace-context/#traceparent-header). A trace id is the run's tag (8 hex
+ * digits), the number of the step (2), and 22 digits of chance: spans tell their run and step without a lookup.
  */
-export function createShopperSpans({ runTag, random }: { runTag: string; random: Random }): (what: Route | 'repetition') => ShopperSpan {
+export function createSpans({ runTag, random }: { runTag: string; random: Random }): (step: number) => Span {
   if (!/^[0-9a-f]{8}$/.test(runTag)) throw new TypeError(`Expected 'runTag' to be 8 hex digits, got '${runTag}'`);
   const word = () => hex(Math.floor(random() * 2 ** 32), 8);
-  const prefixes = { browse: '', view: '', checkout: '', repetition: `${runTag}ff` } satisfies Record<Route | 'repetition', string>;
-  for (const [index, route] of routeNames.entries()) prefixes[route] = runTag + hex(index, 2);
+  const prefixes: string[] = [];
 
-  return function shopperSpan(what) {
-    const traceId = prefixes[what] + word() + word() + word().slice(0, 6);
+  return function spanOf(step) {
+    prefixes[step] ??= runTag + hex(step, 2);
+    const traceId = prefixes[step] + word() + word() + word().slice(0, 6);
     // A span id must not be all zeros.
     const spanId = `${word()}${hex(1 + Math.floor(random() * (2 ** 32 - 1)), 8)}`;
     return { traceId, spanId, traceparent: `00-${traceId}-${spanId}-01` };

@@ -16,6 +16,7 @@ export function amplification(edge: Edge) {
       return {
         edge,
         sentence: `fewer than ${limit} calls are sent on ${edge} for each one that is wanted`,
+        restsOnLoad: true,
         judge(seen) {
           const { count, retried, refused } = seen.calls(edge);
           const wanted = count - retried;

@@ -16,6 +16,7 @@ export function balance(edge: Edge) {
       return {
         edge,
         sentence: `${edge} sends replica ${replica} less than ${below} of its calls`,
+        restsOnLoad: true,
         replica: { service: callee, replica },
         judge(seen) {
           const { bySpan, byCounter } = seen.picks(edge);

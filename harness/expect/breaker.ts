@@ -18,6 +18,7 @@ export function breaker(edge: Edge) {
       return {
         edge,
         sentence: `the breaker on ${edge} opens within ${within}`,
+        restsOnLoad: true,
         withinMs,
         judge(seen) {
           const { count, firstRefusalMs } = seen.calls(edge);
@@ -34,6 +35,7 @@ export function breaker(edge: Edge) {
       return {
         edge,
         sentence: `the breaker on ${edge} closes within ${within}`,
+        restsOnLoad: true,
         withinMs,
         judge(seen) {
           const { refused, lastRefusalMs, sentSinceLastRefusal, count } = seen.calls(edge);
@@ -52,6 +54,7 @@ export function breaker(edge: Edge) {
       return {
         edge,
         sentence: `the breaker on ${edge} stays closed`,
+        restsOnLoad: true,
         judge(seen) {
           const { count, refused } = seen.calls(edge);
           if (refused > 0) return missed(`${refused} refusals in ${count} calls`);

@@ -10,12 +10,19 @@ import { percent, unknown, verdict } from './verdicts.ts';
 /** Requests that did not serve the shopper, refusals included; sold out is an answer, not an error: `errors('checkout').below('0.5%')`. */
 export function errors(route: Route) {
   checkRoute(route);
+  return errorsOf(route);
+}
+
+/** The same for a route of any target. */
+export function errorsOf(route: string) {
   return {
     below(limit: Percent, { from = '0ms' }: From = {}): Expectation {
       const [share, fromMs] = [toShare(limit), toMs(from)];
       if (share === 0) throw new UsageError(`Fewer than 0% of ${route} requests cannot fail; expect fewer than '0.1%', for instance`);
       return {
         sentence: `fewer than ${limit} of ${route} requests fail${since(from)}`,
+        route,
+        restsOnLoad: true,
         withinMs: fromMs,
         judge(seen) {
           const answers = seen.requests(route, partFrom(seen, fromMs));

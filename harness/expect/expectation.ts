@@ -1,5 +1,5 @@
 import { type Duration, toMs } from '../../core/units.ts';
-import type { Edge, Route, Service } from '../../system/topology.ts';
+import type { Edge, Service } from '../../system/topology.ts';
 import type { Observations } from '../observe/observations.ts';
 import type { Verdict } from '../record.ts';
 
@@ -8,7 +8,11 @@ export type Expectation = {
   sentence: string;
   judge: (seen: Observations) => Verdict;
   /** A percentile needs a number of requests behind it; `plan` refuses a phase that is too short or too quiet for it. */
-  percentile?: { quantile: number; route: Route; fromMs: number };
+  percentile?: { quantile: number; route: string; fromMs: number };
+  /** The route that it speaks of, where it asks for nothing but what its visitors saw: then the target need not be the mall. */
+  route?: string;
+  /** It means nothing when the load was not what the plan says: unknown then, whatever was seen. */
+  restsOnLoad?: true;
   /** Another phase whose observations are compared with. */
   comparesWith?: string;
   /** The longest time from the start of the phase that it speaks of, so that `plan` can refuse one that does not fit. */

@@ -3,29 +3,34 @@ import { type Duration, toMs } from '../../core/units.ts';
 import type { Route } from '../../system/topology.ts';
 import type { Observations } from '../observe/observations.ts';
 import type { Verdict } from '../record.ts';
+import { msAtPercentile } from '../recording.ts';
 import { type Expectation, type From, partFrom, since } from './expectation.ts';
 import { checkRoute } from './names.ts';
+import { timingDoubt } from './validity.ts';
 import { met, missed, round, unknown } from './verdicts.ts';
 
-/** Response times of answers that served the shopper, from the intended start to the last byte: `latency('checkout').p95.below('250ms')`. */
+/** Response times of requests that served the shopper, from the intended start to the last byte: `latency('checkout').p95.below('250ms')`. */
 export function latency(route: Route) {
   checkRoute(route);
-  return { p50: percentile(route, 0.5), p95: percentile(route, 0.95), p99: percentile(route, 0.99) };
+  return latencyOf(route);
 }
 
-function percentile(route: Route, quantile: number) {
+/** The same for a route of any target. */
+export const latencyOf = (route: string) => ({ p50: percentile(route, 0.5), p95: percentile(route, 0.95), p99: percentile(route, 0.99) });
+
+function percentile(route: string, quantile: number) {
   const name = `${quantile * 100}%`;
   return {
     below(limit: Duration, { from = '0ms' }: From = {}): Expectation {
       const [limitMs, fromMs] = [toMs(limit), toMs(from)];
       return {
         sentence: `${name} of served ${route} requests finish within ${limit}${since(from)}`,
+        route,
         percentile: { quantile, route, fromMs },
         judge(seen) {
           const found = measured(seen, { route, quantile, fromMs });
           if ('outcome' in found) return found;
-          const observed = `${round(found.ms)} ms over ${found.count} requests`;
-          return found.ms < limitMs ? met(observed) : missedUnlessLate({ observed, limitMs, lagMs: found.lagMs });
+          return judged({ found, observed: `${told(found)} over ${found.count} requests`, limitMs, seen, fromMs });
         },
       };
     },
@@ -35,47 +40,69 @@ function percentile(route: Route, quantile: number) {
       const fromMs = toMs(from);
       return {
         sentence: `${name} of served ${route} requests finish within ${factor} times as long as in '${phase}'${since(from)}`,
+        route,
         percentile: { quantile, route, fromMs },
         comparesWith: phase,
         judge(seen) {
-          const [found, calm] = [measured(seen, { route, quantile, fromMs }), measured(seen.phase(phase), { route, quantile, fromMs: 0 })];
+          const before = seen.phase(phase);
+          const [found, calm] = [measured(seen, { route, quantile, fromMs }), measured(before, { route, quantile, fromMs: 0 })];
           if ('outcome' in found) return found;
           if ('outcome' in calm) return unknown(`in '${phase}': ${calm.observed}`);
-          // Lag that makes the calm phase look slower would make this one look better.
-          if (isLate(calm.lagMs, calm.ms)) return unknown(`in '${phase}': the load generator was ${round(calm.lagMs)} ms late at p99`);
+          if (calm.isCensored) return unknown(`in '${phase}': ${told(calm)}, there is nothing to compare with`);
           const limitMs = factor * calm.ms;
-          const observed = `${round(found.ms)} ms, ${(found.ms / calm.ms).toFixed(2)} times the ${round(calm.ms)} ms of '${phase}'`;
-          return found.ms <= limitMs ? met(observed) : missedUnlessLate({ observed, limitMs, lagMs: found.lagMs });
+          // Lag that makes the calm phase look slower would make this one look better.
+          const doubt = timingDoubt(before.ground(), limitMs);
+          if (doubt !== undefined) return unknown(`in '${phase}': ${doubt}`);
+          const observed = `${told(found)}, ${(found.ms / calm.ms).toFixed(2)} times the ${round(calm.ms)} ms of '${phase}'`;
+          return judged({ found, observed, limitMs, seen, fromMs });
         },
       };
     },
   };
 }
 
-type Measured = { ms: number; count: number; lagMs: number };
-
-function measured(seen: Observations, { route, quantile, fromMs }: { route: Route; quantile: number; fromMs: number }): Measured | Verdict {
-  const part = partFrom(seen, fromMs);
-  const { served } = seen.requests(route, part);
-  const needed = requestsFor(quantile);
-  if (served.totalCount < needed) return unknown(`${served.totalCount} served requests, ${needed} are needed for this percentile`);
-  const { dropped, planned, lagMsP99 } = seen.generator(part);
-  if (dropped > 0) return unknown(`the load generator left out ${dropped} of ${planned} requests`);
-  return { ms: served.getValueAtPercentile(quantile * 100) / 1_000, count: served.totalCount, lagMs: lagMsP99 };
-}
+/** A time that is censored was longer than `ms`, nobody knows by how much. */
+type Measured = { ms: number; isCensored: boolean; count: number };
 
 /**
- * Response times count from the intended start, so a late generator can only make them longer: what is met in spite of it is met,
- * and what is missed may be the generator's fault.
+ * The percentile of those who were served and those who gave up waiting: without the latter it would be that of the lucky, and fall the more of
+ * them there are.
  */
-function missedUnlessLate({ observed, limitMs, lagMs }: { observed: string; limitMs: number; lagMs: number }): Verdict {
-  return isLate(lagMs, limitMs)
-    ? unknown(`${observed}, but the load generator itself was ${round(lagMs)} ms late at p99`)
-    : missed(observed);
+function measured(
+  seen: Observations,
+  { route, quantile, fromMs }: { route: string; quantile: number; fromMs: number },
+): Measured | Verdict {
+  const part = partFrom(seen, fromMs);
+  const { served, awaited, timeoutMs } = seen.requests(route, part);
+  const needed = requestsFor(quantile);
+  if (awaited.totalCount < needed) return unknown(`${awaited.totalCount} served requests, ${needed} are needed for this percentile`);
+  const { dropped, planned } = seen.ground(part);
+  if (dropped > 0) return unknown(`the load generator left out ${dropped} of ${planned} requests`);
+  const isCensored = served.totalCount < Math.ceil(quantile * awaited.totalCount);
+  const ms = isCensored ? timeoutMs : msAtPercentile(awaited, quantile * 100);
+  return { ms, isCensored, count: awaited.totalCount };
 }
 
-/** More than a quarter of what is being measured; a few milliseconds are how timers are on a busy machine. */
-const isLate = (lagMs: number, ofMs: number) => lagMs > Math.max(5, ofMs / 4);
+const told = ({ ms, isCensored }: Measured) => (isCensored ? `at least ${round(ms)} ms` : `${round(ms)} ms`);
+
+function judged({
+  found,
+  observed,
+  limitMs,
+  seen,
+  fromMs,
+}: {
+  found: Measured;
+  observed: string;
+  limitMs: number;
+  seen: Observations;
+  fromMs: number;
+}): Verdict {
+  const doubt = timingDoubt(seen.ground(partFrom(seen, fromMs)), limitMs);
+  if (doubt !== undefined) return unknown(`${observed}, but ${doubt}`);
+  if (found.isCensored && found.ms < limitMs) return unknown(`${observed}: shoppers gave up before the limit`);
+  return found.ms <= limitMs && !found.isCensored ? met(observed) : missed(observed);
+}
 
 /** Requests a phase must hold for a percentile to mean something: ten beyond it. */
 export const requestsFor = (quantile: number) => Math.ceil(10 / (1 - quantile) - 1e-9);

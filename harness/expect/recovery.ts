@@ -19,6 +19,7 @@ export function recovery(edge: Edge) {
       return {
         edge,
         sentence: `${edge} is back within ${within} of its last fault's end`,
+        restsOnLoad: true,
         withinMs,
         judge(seen) {
           if (callee === 'etcd' || callee === 'otlp') return unknown(`calls to ${callee} leave no spans`);

@@ -14,6 +14,7 @@ export function shedding(service: Service) {
       if (leastShare > mostShare) throw new UsageError(`Expected the smaller share first, got between('${least}', '${most}')`);
       return {
         sentence: `${service} sheds between ${least} and ${most} of its load`,
+        restsOnLoad: true,
         judge(seen) {
           const { points, silent } = seen.shedding(service);
           const { judged, shed } = totals(points);
@@ -29,6 +30,7 @@ export function shedding(service: Service) {
       const withinMs = toMs(within);
       return {
         sentence: `${service} stops shedding within ${within}`,
+        restsOnLoad: true,
         withinMs,
         judge(seen) {
           const { points } = seen.shedding(service);

@@ -2,8 +2,9 @@ import { sentenceOf, subjectOf } from '../../chaos/faults.ts';
 import type { Replica } from '../../compose/deployment.ts';
 import { type Edge, endsOf, isService, type Service } from '../../system/topology.ts';
 import type { PlayedFault } from '../fault-log.ts';
-import { servedOutcomes } from '../record.ts';
-import { histogramOf, outcomesOf, paceOf, type Recording } from '../recording.ts';
+import { type RequestOutcome, servedOutcomes } from '../record.ts';
+import { histogramOf, outcomesOf, type Recording } from '../recording.ts';
+import { groundOf } from './ground.ts';
 import { type FaultTimes, impactsOf, routeImpactsOf } from './impact.ts';
 import type { Scraper } from './metrics.ts';
 import type { Audit, FaultImpact, Observations, RouteImpact, Shedding, SheddingPoint, TraceFindings, Window } from './observations.ts';
@@ -43,12 +44,11 @@ export function observationsOf(evidence: Evidence): (phase: string | null) => Ob
       requests(route, part) {
         const byOutcome = outcomesOf(recording, { route, ...selected(part) });
         const count = Object.values(byOutcome).reduce((sum, number) => sum + number, 0);
-        return { count, byOutcome, served: histogramOf(recording, { route, outcomes: servedOutcomes, ...selected(part) }) };
+        const histogram = (outcomes: readonly RequestOutcome[]) => histogramOf(recording, { route, outcomes, ...selected(part) });
+        const { timeoutMs } = recording.generator;
+        return { count, byOutcome, timeoutMs, served: histogram(servedOutcomes), awaited: histogram([...servedOutcomes, 'timeout']) };
       },
-      generator(part) {
-        const { planned, dropped, lag } = paceOf(recording, selected(part));
-        return { planned, dropped, lagMsP99: lag.totalCount === 0 ? 0 : lag.getValueAtPercentile(99) / 1_000 };
-      },
+      ground: (part) => groundOf(evidence, { phases: name === null ? recording.phases : [played ?? []].flat(), window: part ?? window }),
       calls(edge, part = window) {
         const found = spans.calls(edge, early(part));
         const { firstRefusalMs: first, lastRefusalMs: last, firstFailureMs: failedFirst, lastFailureMs: failedLast, ...counts } = found;

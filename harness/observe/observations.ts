@@ -9,9 +9,9 @@ export type Window = { fromMs: number; untilMs: number };
 export type Observations = {
   window: Window;
   /** Requests whose intended start lies in the window. */
-  requests: (route: Route, window?: Window) => Answers;
-  /** How late the load generator itself was, and how much of its plan it could not send. */
-  generator: (window?: Window) => { lagMsP99: number; planned: number; dropped: number };
+  requests: (route: string, window?: Window) => Answers;
+  /** How the load generator and its machine were. */
+  ground: (window?: Window) => Ground;
   /** From the callers' spans. */
   calls: (edge: Edge, window?: Window) => Calls;
   /** The same refusals as the callers' own breakers counted them, a fraction as scrapes lie between; undefined when no counter was read. */
@@ -40,6 +40,32 @@ export type Answers = {
   byOutcome: Partial<Record<RequestOutcome, number>>;
   /** Response times in microseconds of answers that served the shopper: `ok` and `degraded`. */
   served: Histogram;
+  /** Those and the requests that nobody had answered when the shopper gave up; they count with the time limit, and took at least that long. */
+  awaited: Histogram;
+  timeoutMs: number;
+};
+/**
+ * What a verdict stands on. Seconds in which a fault was on are left out of lag, hiccups and shares: a fault may take the generator's machine along.
+ * Of visitors and requests all are counted.
+ */
+export type Ground = {
+  /** Visitors that the schedule holds, and those that came. */
+  intended: number;
+  arrived: number;
+  /** Requests, and those that were not sent because too many were under way. */
+  planned: number;
+  dropped: number;
+  /** Journeys that threw. */
+  stumbles?: { count: number; first: string };
+  lagMsP99: number;
+  hiccupMsP999: number;
+  /** Of the busiest second. */
+  loopUtilization: number;
+  /** Of all the time; 0 where the system does not tell. */
+  stealShare: number;
+  throttledShare: number;
+  /** Of the whole run: requests as the generator counted them, and answers as the gateways did. Absent where no server can be asked, or one was killed. */
+  counted?: { answered: number; sent: number; byServer: number };
 };
 /** Times are milliseconds of the timeline. `subject` is the fault's edge, or the service whose process it took. */
 export type FaultImpact = { sentence: string; subject: string; fromMs: number; untilMs: number; impacts: Impact[] };

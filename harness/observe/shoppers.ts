@@ -1,5 +1,4 @@
 import { JsHistogram } from 'hdr-histogram-js';
-import type { Route } from '../../system/topology.ts';
 import { answeredWell, type RequestOutcome } from '../record.ts';
 import { fromBase64, type Recording } from '../recording.ts';
 import type { CallSlice } from './calls.ts';
@@ -29,8 +28,8 @@ export type ShopperRequests = {
 };
 
 /** Window and answers are in milliseconds of the timeline. */
-export function shopperRequests(recording: Pick<Recording, 'seconds'>): (route: Route) => ShopperRequests {
-  const byRoute = new Map<Route, Stretches<Second>>();
+export function shopperRequests(recording: Pick<Recording, 'seconds'>): (route: string) => ShopperRequests {
+  const byRoute = new Map<string, Stretches<Second>>();
   for (const { route, atMs, outcome, count, histogram } of recording.seconds) {
     const seconds = byRoute.get(route) ?? createStretches<Second>({ widthMs: secondMs, most: recording.seconds.length });
     byRoute.set(route, seconds);

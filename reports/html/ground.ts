@@ -25,8 +25,9 @@ export function groundOf(record: RunRecord): Ground {
 export function phaseStrip({ phases }: RunRecord, { time }: Ground): Markup {
   return html`<div class="phase-strip frame"><div class="values"></div><div class="plot"><ol>${phases.map(
     ({ name, fromMs, untilMs, load, ...rates }) => {
-      const rate = rateOf(rates.shoppersPerSecondFrom, rates.shoppersPerSecondTo);
-      return html`<li style="${placed(time, fromMs, untilMs)}" title="${name}: ${load}, ${rate.replace('/s', ' shoppers/s')}"><b>${name}</b> <span>${load}</span>${load !== rate && html` <small>${rate.replace('/s', ' shoppers/s')}</small>`}</li>`;
+      const rate = rateOf(rates);
+      const told = rate?.replace('/s', ' shoppers/s');
+      return html`<li style="${placed(time, fromMs, untilMs)}" title="${name}: ${load}${told !== undefined && `, ${told}`}"><b>${name}</b> <span>${load}</span>${rate !== undefined && load !== rate && html` <small>${told}</small>`}</li>`;
     },
   )}</ol></div><div class="ends"></div>${axis(time)}</div>`;
 }
@@ -82,7 +83,16 @@ function placed(time: Timeline, fromMs: number, untilMs: number): Markup {
   return html`left:${percent(time.at(fromMs))};width:${percent(time.at(untilMs) - time.at(fromMs))}`;
 }
 
-function rateOf(from: number, to: number): string {
+/** Where the rate begins and ends; where it goes up and down on the way, its lowest and highest. A crowd has none. */
+function rateOf({
+  shoppersPerSecondFrom: from,
+  shoppersPerSecondTo: to,
+  stages,
+}: Pick<RunRecord['phases'][number], 'shoppersPerSecondFrom' | 'shoppersPerSecondTo' | 'stages'>): string | undefined {
+  if (stages !== undefined && stages.length !== 1) {
+    const rates = stages.flatMap(({ fromPerSecond, toPerSecond }) => [fromPerSecond, toPerSecond]);
+    return rates.length === 0 ? undefined : `${formatCount(Math.min(...rates))} – ${formatCount(Math.max(...rates))}/s`;
+  }
   return from === to ? `${formatCount(from)}/s` : `${formatCount(from)} → ${formatCount(to)}/s`;
 }
 

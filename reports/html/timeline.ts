@@ -124,7 +124,7 @@ function bySecond(timeline: TimelinePoint[], route: string | undefined): Map<num
 /** Below it the ticks of a count would be fractions. */
 const leastCount = 4;
 
-/** A record cannot tell an answered 504 from a shopper who gave up waiting: both are a `timeout`, and neither was an answer in time. */
+/** Records that are older than `deadline` have an answered 504 among their timeouts. */
 const unanswered = new Set<RequestOutcome>(['timeout', 'reset', 'refused', 'dropped']);
 
 const answeredInTime = ({ outcomes }: TimelinePoint) =>

@@ -12,8 +12,8 @@ export type FixtureServer = {
 };
 
 /** Runs one of the fixtures beside this file in its own process, so that a test can freeze or end it. */
-export async function startServer(name: string): Promise<FixtureServer> {
-  const child = fork(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), { execArgv: [] });
+export async function startServer(name: string, ...args: string[]): Promise<FixtureServer> {
+  const child = fork(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), args, { execArgv: [] });
   const [{ port }] = (await once(child, 'message')) as [{ port: number }];
   return {
     address: `127.0.0.1:${port}`,

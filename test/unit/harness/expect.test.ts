@@ -1,9 +1,9 @@
-import { build } from 'hdr-histogram-js';
 import { expect, test } from 'vitest';
 import { requestsFor } from '../../../harness/expect/latency.ts';
 import { amplification, balance, breaker, errors, latency, orders, recovery, shedding, stock, traces } from '../../../harness/index.ts';
-import type { Audit, Calls, FaultImpact, Impact, Observations, SheddingPoint } from '../../../harness/observe/observations.ts';
+import type { Audit, Calls, FaultImpact, Ground, Impact, Observations, SheddingPoint } from '../../../harness/observe/observations.ts';
 import type { RequestOutcome } from '../../../harness/record.ts';
+import { newHistogram } from '../../../harness/recording.ts';
 
 const window = { fromMs: 10_000, untilMs: 30_000 };
 const audit: Audit = {
@@ -16,11 +16,19 @@ const audit: Audit = {
   unsettled: 0,
 };
 
+const wellGround: Ground = {
+  ...{ intended: 100, arrived: 100, planned: 0, dropped: 0, lagMsP99: 0, hiccupMsP999: 0 },
+  ...{ loopUtilization: 0.1, stealShare: 0, throttledShare: 0 },
+};
+
 /** Observations in which nothing happened but what a test says. */
 function seen(facts: {
   servedMs?: readonly number[];
   byOutcome?: Partial<Record<RequestOutcome, number>>;
   lagMsP99?: number;
+  /** Requests that nobody answered within 5 s. */
+  timeouts?: number;
+  ground?: Partial<Ground>;
   dropped?: number;
   calls?: Partial<Calls>;
   refusedBefore?: number;
@@ -38,14 +46,16 @@ function seen(facts: {
   audit?: Audit | undefined;
   calm?: Observations;
 }): Observations {
-  const served = build({ numberOfSignificantValueDigits: 3 });
+  const [served, awaited] = [newHistogram(), newHistogram()];
   for (const ms of facts.servedMs ?? []) served.recordValue(ms * 1_000);
+  awaited.add(served);
+  for (let count = facts.timeouts ?? 0; count > 0; count--) awaited.recordValue(5_000_000);
   const byOutcome = facts.byOutcome ?? { ok: served.totalCount };
   const count = Object.values(byOutcome).reduce((sum, number) => sum + number, 0);
   return {
     window,
-    requests: () => ({ count, byOutcome, served }),
-    generator: () => ({ lagMsP99: facts.lagMsP99 ?? 0, planned: count, dropped: facts.dropped ?? 0 }),
+    requests: () => ({ count, byOutcome, served, awaited, timeoutMs: 5_000 }),
+    ground: () => ({ ...wellGround, planned: count, lagMsP99: facts.lagMsP99 ?? 0, dropped: facts.dropped ?? 0, ...facts.ground }),
     calls: (_edge, within) => ({
       count: 0,
       failed: 0,
@@ -112,11 +122,65 @@ test('shoppers that the load generator left out make a percentile unknown, even 
   expect(claim.judge(seen({ servedMs: times(200, 100), dropped: 1 })).outcome).toBe('unknown');
 });
 
-test('a late load generator excuses a missed percentile and does not harm a met one', () => {
+test.each<[string, Partial<Ground>, string]>([
+  ['was late', { lagMsP99: 12.6 }, 'the load generator itself was 12.6 ms late at p99'],
+  ['stood on a machine that paused', { hiccupMsP999: 25.1 }, 'the machine itself paused: for 25.1 ms at p99.9'],
+  ['lost visitors', { arrived: 99 }, '99 of 100 visitors of the plan arrived'],
+  ['had a journey that threw', { stumbles: { count: 3, first: 'no id' } }, 'the journey itself threw 3 times, first: no id'],
+  ['had no time left', { loopUtilization: 0.81 }, 'busy for 81.0% of a second'],
+  ['stood on a host that others used', { stealShare: 0.021 }, 'the host took 2.10% of the CPU time for others'],
+  ['used its quota up', { throttledShare: 0.021 }, 'was used up for 2.10% of the time'],
+  [
+    'counted other answers than the gateways',
+    { counted: { answered: 90, sent: 100, byServer: 101 } },
+    '100 requests were sent and 90 answered, but the gateways counted 101',
+  ],
+])('a percentile is neither met nor missed when the load generator %s', (_, ground, why) => {
   const claim = latency('checkout').p95.below('250ms');
-  expect(claim.judge(seen({ servedMs: times(200, 100), lagMsP99: 70 })).outcome).toBe('met');
-  expect(claim.judge(seen({ servedMs: times(200, 300), lagMsP99: 70 })).outcome).toBe('unknown');
-  expect(claim.judge(seen({ servedMs: times(200, 300), lagMsP99: 10 })).outcome).toBe('missed');
+  for (const ms of [100, 300]) {
+    const { outcome, observed } = claim.judge(seen({ servedMs: times(200, ms), ground }));
+    expect(outcome).toBe('unknown');
+    expect(observed).toContain(why);
+  }
+});
+
+test.each<Partial<Ground>>([
+  { lagMsP99: 12.5 },
+  { hiccupMsP999: 25 },
+  { loopUtilization: 0.8 },
+  { stealShare: 0.02, throttledShare: 0.02 },
+  { counted: { answered: 90, sent: 100, byServer: 90 } },
+  { counted: { answered: 90, sent: 100, byServer: 100 } },
+])('a percentile is judged when the ground is %o', (ground) => {
+  expect(
+    latency('checkout')
+      .p95.below('250ms')
+      .judge(seen({ servedMs: times(200, 100), ground })).outcome,
+  ).toBe('met');
+});
+
+test('a limit of a few milliseconds still allows for a millisecond of lag', () => {
+  const claim = latency('browse').p95.below('5ms');
+  expect(claim.judge(seen({ servedMs: times(200, 1), lagMsP99: 1 })).outcome).toBe('met');
+  expect(claim.judge(seen({ servedMs: times(200, 1), lagMsP99: 1.1 })).outcome).toBe('unknown');
+});
+
+test('those who gave up waiting are part of a percentile, with at least the time they waited', () => {
+  const claim = (limit: '250ms' | '6s') => latency('checkout').p95.below(limit);
+  expect(claim('250ms').judge(seen({ servedMs: times(190, 100), timeouts: 10 })).outcome).toBe('met');
+  expect(claim('250ms').judge(seen({ servedMs: times(189, 100), timeouts: 11 }))).toEqual({
+    outcome: 'missed',
+    observed: 'at least 5000.0 ms over 200 requests',
+  });
+  expect(claim('6s').judge(seen({ servedMs: times(189, 100), timeouts: 11 })).outcome).toBe('unknown');
+});
+
+test('a phase in which too many gave up waiting is nothing to compare with', () => {
+  const calm = seen({ servedMs: times(180, 100), timeouts: 20 });
+  const { outcome, observed } = latency('checkout')
+    .p95.within(2, 'before')
+    .judge(seen({ servedMs: times(200, 100), calm }));
+  expect([outcome, observed]).toEqual(['unknown', "in 'before': at least 5000.0 ms, there is nothing to compare with"]);
 });
 
 test('a late load generator in the calm phase makes a comparison with it unknown', () => {

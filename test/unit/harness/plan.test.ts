@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { breaker, latency, phase, ramp, type scenario as Scenario, scenario, slow, steady, stock } from '../../../harness/index.ts';
-import { requestsPerShopper } from '../../../harness/load.ts';
+import { breaker, crowd, latency, phase, ramp, scenario, slow, spike, stages, steady, steps, stock } from '../../../harness/index.ts';
 import { checkPercentiles, describePlan, planRun } from '../../../harness/plan.ts';
+import type { MallScenario } from '../../../harness/scenario.ts';
 import flashSale from '../../../scenarios/flash-sale.ts';
 
-type Rest = Parameters<typeof Scenario>[1];
+type Rest = Omit<MallScenario, 'name'>;
 const calm = phase('calm', { lasts: '10s', load: steady('200/s'), expect: [] });
 const told = (rest: Partial<Rest>) =>
   scenario('a test', {
@@ -29,10 +29,6 @@ test('phases follow each other without a gap', () => {
   expect(plan.lastsMs).toBe(80_000);
 });
 
-test('all shoppers browse, some go on to view and some of those check out', () => {
-  expect(requestsPerShopper({ browse: 5, view: 3, checkout: 2 })).toEqual({ browse: 1, view: 0.5, checkout: 0.2 });
-});
-
 test.each<[string, Partial<Rest>, string]>([
   ['no phases', { timeline: [] }, "Scenario 'a test' has no phases"],
   ['two phases of one name', { timeline: [calm, calm] }, "Two phases are called 'calm'"],
@@ -44,6 +40,49 @@ test.each<[string, Partial<Rest>, string]>([
   ['a duration without a unit', { timeline: [{ ...calm, lasts: '10' as '10s' }] }, "Phase 'calm': Expected a duration such as"],
   ['a rate without a unit', { timeline: [{ ...calm, load: steady('50' as '50/s') }] }, "Phase 'calm': Expected a rate such as"],
   ['a standstill', { timeline: [{ ...calm, load: ramp('0/s', '5/s') }] }, "Expected a rate above 0, got '0/s'"],
+  ['a step to a standstill', { timeline: [{ ...calm, load: steps(['5/s', '0/s']) }] }, "Expected a rate above 0, got '0/s'"],
+  [
+    'stages in which nobody comes',
+    { timeline: [{ ...calm, load: stages([{ lasts: '10s', from: '0/s' }]) }] },
+    "Phase 'calm': Expected stages in which somebody comes",
+  ],
+  [
+    'stages that do not fill their phase',
+    { timeline: [{ ...calm, load: stages([{ lasts: '9s', from: '1x' }]) }] },
+    "Phase 'calm': Expected stages that together last 10000 ms, got 9000 ms",
+  ],
+  [
+    'a spike that outlives its phase',
+    { timeline: [{ ...calm, load: spike({ base: '1x', to: '2x', at: '8s', lasts: '3s' }) }] },
+    'Expected a spike that is over after 10000 ms, got one until 11000 ms',
+  ],
+  ['a crowd of nobody', { timeline: [{ ...calm, load: crowd(0) }] }, 'Expected a crowd of 1 to 10000 shoppers, got 0'],
+  ['a crowd of more than can be', { timeline: [{ ...calm, load: crowd(10_001) }] }, 'Expected a crowd of 1 to 10000 shoppers, got 10001'],
+  [
+    'a crowd under a fault',
+    { timeline: [{ ...calm, load: crowd(10), faults: [slow('orders->payment', { by: '1s' })] }] },
+    "Phase 'calm': Expected open load where there are faults, got a crowd",
+  ],
+  [
+    'a percentile of a crowd',
+    { timeline: [{ ...calm, load: crowd(10), expect: [latency('browse').p95.below('1s')] }] },
+    'needs open load: a crowd sends least when the mall is slowest',
+  ],
+  [
+    'a percentile of a run that has a crowd in it',
+    { timeline: [calm, phase('rush', { lasts: '5s', load: crowd(10), expect: [] })], always: [latency('browse').p95.below('1s')] },
+    'needs open load',
+  ],
+  [
+    'a comparison with a crowd',
+    {
+      timeline: [
+        phase('rush', { lasts: '5s', load: crowd(10), expect: [] }),
+        { ...calm, expect: [latency('browse').p95.within(2, 'rush')] },
+      ],
+    },
+    'compares with a crowd',
+  ],
   ['a stop condition that is none', { stopConditions: ['stop' as never] }, "Expected stop conditions such as abortWhen('browse', …)"],
   [
     'a fault on no edge',
@@ -98,6 +137,30 @@ test.each<[string, Partial<Rest>, string]>([
   ],
 ])('%s is refused in one sentence', (_name, rest, sentence) => {
   expect(() => planRun(told(rest))).toThrow(sentence);
+});
+
+test('a rate may begin and end at nothing where stages say so', () => {
+  const there = { lasts: '5s', from: '0/s', to: '100/s' } as const;
+  const back = { lasts: '5s', from: '100/s', to: '0/s' } as const;
+  expect(() => planRun(told({ timeline: [{ ...calm, load: stages([there, back]) }] }))).not.toThrow();
+});
+
+test('a crowd needs no capacity, and may be judged by anything but its latency', () => {
+  const busy = phase('busy', { lasts: '10s', load: crowd(10), expect: [breaker('orders->payment').stays('closed')] });
+  const plan = planRun(told({ timeline: [calm, busy] }));
+  expect(plan.needsCapacity).toBe(false);
+  expect(describePlan(plan)).toContain('busy (10s, crowd of 10)');
+});
+
+test('any rate of a load may be a multiple of the capacity', () => {
+  expect(planRun(told({ timeline: [{ ...calm, load: steps(['1/s', '0.5x', '1/s']) }] })).needsCapacity).toBe(true);
+});
+
+test('only what arrives after a percentile begins counts for it', () => {
+  const load = spike({ base: '1/s', to: '200/s', at: '0s', lasts: '5s' });
+  const expecting = (from: '0s' | '5s') => told({ timeline: [{ ...calm, load, expect: [latency('browse').p95.below('1s', { from })] }] });
+  expect(() => planRun(expecting('0s'))).not.toThrow();
+  expect(() => planRun(expecting('5s'))).toThrow('sure to give only 0');
 });
 
 test('a percentile that its phase supports is accepted', () => {

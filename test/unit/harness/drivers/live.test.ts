@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createLiveCounts } from '../../../../harness/drivers/live.ts';
+import { createLiveCounts, liveSecond } from '../../../../harness/drivers/live.ts';
 
 test('a second counts what happened in it, and the next starts from nothing', () => {
   const live = createLiveCounts();
@@ -9,10 +9,10 @@ test('a second counts what happened in it, and the next starts from nothing', ()
     live.ended('browse', 'ok', index);
   }
   live.planned();
-  live.ended('browse', 'dropped');
+  live.ended('browse', 'dropped', 0);
   live.ended('checkout', 'shed', 5_000);
 
-  const { latencyMsP50 = 0, latencyMsP99 = 0, ...counts } = live.take({ phase: 'rush', atMs: 1_000, inFlight: 3 });
+  const { latencyMsP50 = 0, latencyMsP99 = 0, ...counts } = liveSecond({ phase: 'rush', atMs: 1_000 }, [live.take(3)]);
   expect(counts).toEqual({
     phase: 'rush',
     atMs: 1_000,
@@ -24,7 +24,7 @@ test('a second counts what happened in it, and the next starts from nothing', ()
   });
   expect(latencyMsP50).toBeCloseTo(50, -0.5);
   expect(latencyMsP99).toBeCloseTo(99, -0.5);
-  expect(live.take({ phase: 'rush', atMs: 2_000, inFlight: 0 })).toEqual({
+  expect(liveSecond({ phase: 'rush', atMs: 2_000 }, [live.take(0)])).toEqual({
     phase: 'rush',
     atMs: 2_000,
     inFlight: 0,
@@ -33,4 +33,18 @@ test('a second counts what happened in it, and the next starts from nothing', ()
     outcomes: {},
     routes: {},
   });
+});
+
+test('the second of several threads is that of one which saw it all', () => {
+  const [one, other, whole] = [createLiveCounts(), createLiveCounts(), createLiveCounts()];
+  for (let index = 1; index <= 100; index++) {
+    const thread = index % 3 === 0 ? one : other;
+    for (const counts of [thread, whole]) {
+      counts.planned();
+      counts.sent();
+      counts.ended(index % 2 === 0 ? 'browse' : 'view', index % 10 === 0 ? 'reset' : 'ok', index);
+    }
+  }
+  const now = { phase: 'rush', atMs: 1_000 };
+  expect(liveSecond(now, [one.take(2), other.take(3)])).toEqual(liveSecond(now, [whole.take(5)]));
 });

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../../../core/random.ts';
-import { createShopperSpans } from '../../../../harness/drivers/trace.ts';
+import { createSpans } from '../../../../harness/drivers/trace.ts';
 
-test('a trace id tells its run and its route, and a traceparent is sampled', () => {
-  const shopperSpan = createShopperSpans({ runTag: 'cafe0001', random: seededRandom(1) });
-  for (const [route, prefix] of [
-    ['browse', 'cafe000100'],
-    ['view', 'cafe000101'],
-    ['checkout', 'cafe000102'],
-    ['repetition', 'cafe0001ff'],
+test('a trace id tells its run and its step, and a traceparent is sampled', () => {
+  const spanOf = createSpans({ runTag: 'cafe0001', random: seededRandom(1) });
+  for (const [step, prefix] of [
+    [0, 'cafe000100'],
+    [1, 'cafe000101'],
+    [31, 'cafe00011f'],
+    [255, 'cafe0001ff'],
   ] as const) {
-    const { traceId, spanId, traceparent } = shopperSpan(route);
+    const { traceId, spanId, traceparent } = spanOf(step);
     expect(traceId).toMatch(new RegExp(`^${prefix}[0-9a-f]{22}$`));
     expect(spanId).toMatch(/^[0-9a-f]{16}$/);
     expect(traceparent).toBe(`00-${traceId}-${spanId}-01`);
@@ -18,14 +18,14 @@ test('a trace id tells its run and its route, and a traceparent is sampled', () 
 });
 
 test('no two requests share a trace', () => {
-  const shopperSpan = createShopperSpans({ runTag: 'cafe0001', random: seededRandom(1) });
-  expect(new Set(Array.from({ length: 10_000 }, () => shopperSpan('browse').traceId)).size).toBe(10_000);
+  const spanOf = createSpans({ runTag: 'cafe0001', random: seededRandom(1) });
+  expect(new Set(Array.from({ length: 10_000 }, () => spanOf(0).traceId)).size).toBe(10_000);
 });
 
 test('a span id is never all zeros', () => {
-  expect(createShopperSpans({ runTag: 'cafe0001', random: () => 0 })('view').spanId).not.toBe('0000000000000000');
+  expect(createSpans({ runTag: 'cafe0001', random: () => 0 })(1).spanId).not.toBe('0000000000000000');
 });
 
 test('a tag that is not 8 hex digits is refused', () => {
-  expect(() => createShopperSpans({ runTag: 'run-1', random: Math.random })).toThrow("Expected 'runTag' to be 8 hex digits, got 'run-1'");
+  expect(() => createSpans({ runTag: 'run-1', random: Math.random })).toThrow("Expected 'runTag' to be 8 hex digits, got 'run-1'");
 });

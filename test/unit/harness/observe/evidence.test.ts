@@ -59,20 +59,30 @@ function evidence(parts: { spans: Evidence['spans']; samples: ReturnType<typeof 
     address: `127.0.0.1:${port}`,
     admin: `127.0.0.1:${port + 100}`,
   });
-  const phase = { name: 'calm', fromMs: 0, untilMs: 1_000, shoppers: 0, planned: 0, sent: 0, dropped: 0, lag: '' };
+  const phase = { name: 'calm', fromMs: 0, untilMs: 1_000, intended: 0, shoppers: 0, planned: 0, sent: 0, dropped: 0, lag: '' };
   return {
     ...parts,
     samples: { ...parts.samples, scrapeNow: async () => [], close: async () => undefined },
     recording: {
       startMs: 0,
+      routes: [],
+      ground: [],
       phases: [phase],
       totals: [],
       seconds: [],
       pace: [],
       checkouts: { kept: [], overflow: 0 },
-      repeated: { count: 0, different: 0 },
+      repeated: { asked: 0, count: 0, different: 0 },
       exemplars: [],
-      generator: { peakInFlight: 0, priorityRaised: false, cpuMs: 0, loopUtilization: 0 },
+      generator: {
+        threads: 1,
+        peakInFlight: 0,
+        peakConnections: 0,
+        priorityRaised: false,
+        cpuMs: 0,
+        timeoutMs: 5_000,
+        stumbles: { count: 0 },
+      },
     },
     epochMs: 0,
     faults: [],

@@ -188,7 +188,7 @@ function shoppersOf(story: Story): ShopperRequests {
     outcome: story(20 + index) === 'fine' ? ('ok' as const) : ('timeout' as const),
     atMs: 20_000 + index * 1_000,
   }));
-  const recorded = newHistogram(2);
+  const recorded = newHistogram();
   recorded.recordValueWithCount(20_000, 50);
   return shopperRequests({
     seconds: seconds.map(({ outcome, atMs }) => ({

@@ -44,7 +44,7 @@ test('a route that nobody asked for has nothing to tell', () => {
 });
 
 function second(at: number, route: Route, outcome: RequestOutcome, tookMs: readonly number[]): Recording['seconds'][number] {
-  const histogram = newHistogram(2);
+  const histogram = newHistogram();
   for (const ms of tookMs) histogram.recordValue(ms * 1_000);
   return { phase: 'one', atMs: at * 1_000, route, outcome, count: tookMs.length, histogram: toBase64(histogram) };
 }

@@ -1,0 +1,56 @@
+import { newHistogram, type Recording, toBase64 } from '../recording.ts';
+import type { CrowdRows } from './crowd-worker.ts';
+import { toHistogram } from './ledger.ts';
+
+/** What a crowd did in a phase, in which nobody arrived by a plan. */
+export type PlayedCrowd = { phase: string } & CrowdRows;
+
+/**
+ * Puts the phases of crowds into the recording of a run. Whoever came was sent: a crowd has no plan that it could miss. Its times are service
+ * times, from sending to the end, and stand where those of open load are response times.
+ */
+export function withCrowds(recording: Recording, crowds: readonly PlayedCrowd[]): Recording {
+  return crowds.reduce(withCrowd, recording);
+}
+
+function withCrowd(recording: Recording, { phase: name, seconds, shoppers, checkouts }: PlayedCrowd): Recording {
+  const phase = recording.phases.find((candidate) => candidate.name === name);
+  if (phase === undefined) throw new RangeError(`Expected the recording to have the phase '${name}'`);
+  const rows = seconds.map(({ second, route, outcome, buckets }) => {
+    const histogram = toHistogram(buckets);
+    return { atMs: Math.floor(phase.fromMs / 1_000) * 1_000 + second * 1_000, route, outcome, count: histogram.totalCount, histogram };
+  });
+  const sent = rows.reduce((sum, { count }) => sum + count, 0);
+  const totals = new Map<string, Omit<(typeof rows)[number], 'atMs'>>();
+  for (const { route, outcome, count, histogram } of rows) {
+    const total = totals.get(`${route} ${outcome}`) ?? { route, outcome, count: 0, histogram: newHistogram() };
+    totals.set(`${route} ${outcome}`, total);
+    total.count += count;
+    total.histogram.add(histogram);
+  }
+  const sentIn = (atMs: number) => rows.reduce((sum, row) => (row.atMs === atMs ? sum + row.count : sum), 0);
+
+  return {
+    ...recording,
+    phases: recording.phases.map((other) => (other === phase ? { ...phase, intended: shoppers, shoppers, planned: sent, sent } : other)),
+    totals: [
+      ...recording.totals,
+      ...[...totals.values()].map(({ histogram, ...total }) => ({
+        ...{ phase: name, ...total },
+        ...{ histogram: toBase64(histogram), service: toBase64(histogram), queue: toBase64(newHistogram()) },
+      })),
+    ],
+    seconds: [...recording.seconds, ...rows.map((row) => ({ phase: name, ...row, histogram: toBase64(row.histogram) }))],
+    pace: [
+      ...recording.pace,
+      ...[...new Set(rows.map(({ atMs }) => atMs))].map((atMs) => {
+        const count = sentIn(atMs);
+        return { phase: name, atMs, planned: count, sent: count, dropped: 0, lag: toBase64(newHistogram()) };
+      }),
+    ],
+    checkouts: {
+      ...recording.checkouts,
+      kept: [...recording.checkouts.kept, ...checkouts.map((checkout) => ({ ...checkout, phase: name }))],
+    },
+  };
+}

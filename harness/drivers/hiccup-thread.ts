@@ -1,0 +1,49 @@
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { clockOf } from './clock.ts';
+import { createLedgerWriter, type LedgerMessage, measure } from './ledger.ts';
+import { createTicks } from './ticks.ts';
+
+/**
+ * One canary: sleeps a millisecond again and again, on a cell of shared memory, which wakes it as soon as there is an order. Its event loop never
+ * turns.
+ */
+
+export type HiccupStart = { epochOffsetNs: bigint; orders: Int32Array; tickMs: number };
+export type HiccupOrder = { kind: 'begin'; startMs: number } | { kind: 'released'; slots: readonly number[] } | { kind: 'stop' };
+
+const { epochOffsetNs, orders, tickMs } = workerData as HiccupStart;
+if (parentPort === null) throw new Error('A canary is a worker thread: start it with startHiccups');
+const owner = parentPort;
+const now = clockOf(epochOffsetNs);
+const writer = createLedgerWriter({ routes: 1, outcomes: 1, post: (message: LedgerMessage) => owner.postMessage(message) });
+const ticks = createTicks({
+  tickMs,
+  record: (second, lateUs) => writer.record(second, measure.hiccup, 0, 0, lateUs),
+  seal: writer.sealBefore,
+});
+
+let isWatching = true;
+while (isWatching) {
+  const seen = Atomics.load(orders, 0);
+  for (let order = receiveMessageOnPort(owner); order !== undefined; order = receiveMessageOnPort(owner)) follow(order.message);
+  while (isWatching) {
+    const fromMs = now();
+    // A sleep that an order cut short says nothing.
+    if (Atomics.wait(orders, 0, seen, tickMs) !== 'timed-out') break;
+    ticks.slept(fromMs, now());
+  }
+}
+
+function follow(order: HiccupOrder) {
+  switch (order.kind) {
+    case 'begin':
+      return ticks.begin(order.startMs);
+    case 'released':
+      return writer.released(order.slots);
+    case 'stop':
+      isWatching = false;
+      return writer.sealAll();
+    default:
+      order satisfies never;
+  }
+}

@@ -1,0 +1,199 @@
+import { setMaxListeners } from 'node:events';
+import type { MessagePort } from 'node:worker_threads';
+import { type Random, seededRandom } from '../../core/random.ts';
+import { requestOutcomes } from '../record.ts';
+import { arrivalTimes, type Schedule } from '../schedule.ts';
+import { clockOf } from './clock.ts';
+import { createExemplars, type Kept } from './exemplars.ts';
+import { counter, createLedgerWriter, type LedgerMessage } from './ledger.ts';
+import { createLiveCounts, type LiveCounts } from './live.ts';
+import { answerThread } from './thread.ts';
+import { createSpans } from './trace.ts';
+import { createVisits, type JourneySource } from './visits.ts';
+import { onWake } from './wakes.ts';
+import { createWindows } from './windows.ts';
+
+/** The thread that visitors live in: it starts everyone whose time has come, and writes down what became of them. */
+
+/** A module that exports `openJourneys`, and what it is opened with: plain data. */
+export type JourneyModule = { module: string; argument: unknown };
+export type JourneyContext = {
+  now: () => number;
+  timeoutMs: number;
+  /** A stream of chance of its own for this thread. */
+  random: Random;
+  /** Which of how many threads this is, from 0. */
+  thread: { index: number; of: number };
+  /** The name of the phase that a moment belongs to. */
+  phaseAt: (ms: number) => string;
+};
+export type OpenJourneys = (argument: never, context: JourneyContext) => JourneySource | Promise<JourneySource>;
+
+export type IoOptions = {
+  thread: { index: number; of: number };
+  epochOffsetNs: bigint;
+  seed: number;
+  journeys: JourneyModule;
+  maxInFlight: number;
+  timeoutMs: number;
+  /** The first 8 hex digits of every trace id; without it requests carry no trace. */
+  runTag?: string;
+};
+export type IoPhase = { name: string; startMs: number; lastsMs: number; schedule: Schedule };
+export type IoCalls = {
+  start: (options: IoOptions) => Promise<{ steps: readonly string[] }>;
+  play: (phase: IoPhase) => void;
+  halt: () => void;
+  drained: () => Promise<void>;
+  finish: () => IoFindings;
+};
+export type IoFindings = {
+  peakInFlight: number;
+  connections: { open: number; peak: number };
+  stumbles: { count: number; first?: string };
+  exemplars: Kept[];
+  collected: unknown;
+};
+/** What a thread tells unasked. */
+export type IoEvent = { ledger: LedgerMessage } | { live: LiveCounts };
+/** What a thread is told. */
+export type IoOrder = { bell: MessagePort } | { released: readonly number[] };
+
+let io: Awaited<ReturnType<typeof ioThread>> | undefined;
+const started = () => {
+  if (io === undefined) throw new Error('The io thread was asked for something before it was started');
+  return io;
+};
+const tell = answerThread<IoCalls>(
+  {
+    start: async (options) => {
+      io = await ioThread(options);
+      return { steps: io.steps };
+    },
+    play: (phase) => started().play(phase),
+    halt: () => started().halt(),
+    drained: () => started().drained(),
+    finish: () => started().finish(),
+  },
+  (order) => started().follow(order as IoOrder),
+);
+
+async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, timeoutMs, runTag }: IoOptions) {
+  const now = clockOf(epochOffsetNs);
+  const windows = createWindows();
+  const halting = new AbortController();
+  // Everybody who thinks listens.
+  setMaxListeners(0, halting.signal);
+  const source = await open();
+  const { steps } = source;
+  const ledger = createLedgerWriter({
+    routes: steps.length,
+    outcomes: requestOutcomes.length,
+    post: (message) => tell({ ledger: message } satisfies IoEvent),
+  });
+  const live = createLiveCounts();
+  const exemplars = createExemplars({ steps: steps.length, random: seededRandom(seed + 1) });
+  const stumbles: IoFindings['stumbles'] = { count: 0 };
+  const coming: { phase: number; startMs: number; times: Iterator<number>; due: IteratorResult<number>; number: number }[] = [];
+
+  let inFlight = 0;
+  let peakInFlight = 0;
+  let onceDrained: (() => void)[] = [];
+
+  const visit = createVisits({
+    source,
+    ledger,
+    windowOf: windows.windowOf,
+    now,
+    seed: seed + 2,
+    signal: halting.signal,
+    watcher: {
+      ...live,
+      settled: (request) => exemplars.offer(windows.phaseAt(request.intendedMs), request),
+      stumbled: (message) => {
+        stumbles.count += 1;
+        stumbles.first ??= message;
+      },
+    },
+    ...(runTag === undefined ? {} : { spanOf: createSpans({ runTag, random: seededRandom(seed + 3) }) }),
+  });
+
+  setInterval(() => {
+    tell({ live: live.take(inFlight) } satisfies IoEvent);
+    // Who is older than this has been answered or given up, but for those who think for long: they open their window anew.
+    ledger.sealBefore(windows.windowOf(now() - timeoutMs - 2_000));
+  }, 1_000);
+
+  return {
+    steps,
+
+    follow: (order: IoOrder) => {
+      if ('released' in order) ledger.released(order.released);
+      else onWake(order.bell, admit);
+    },
+
+    play: ({ name, startMs, lastsMs, schedule }: IoPhase) => {
+      windows.startPhase({ name, startMs, lastsMs });
+      const times = arrivalTimes(schedule, thread);
+      coming.push({ phase: windows.phases().length - 1, startMs, times, due: times.next(), number: thread.index });
+    },
+
+    halt: () => {
+      coming.length = 0;
+      halting.abort(new Error('The load has been broken off'));
+    },
+
+    drained: () =>
+      new Promise<void>((resolve) => {
+        if (inFlight === 0) resolve();
+        else onceDrained.push(resolve);
+      }),
+
+    finish: (): IoFindings => {
+      // What is told before the answer arrives before it.
+      ledger.sealAll();
+      return { peakInFlight, connections: source.connections(), stumbles, exemplars: exemplars.kept(), collected: source.collected() };
+    },
+  };
+
+  async function open(): Promise<JourneySource> {
+    const { openJourneys } = (await import(journeys.module)) as { openJourneys: OpenJourneys };
+    const random = seededRandom(seed);
+    const context = { now, timeoutMs, random, thread, phaseAt: (ms: number) => windows.names()[windows.phaseAt(ms)] ?? '' };
+    return await openJourneys(journeys.argument as never, context);
+  }
+
+  /** Lets everyone arrive whose time has come. Every pause of this thread is measured as lag, and is part of the response time. */
+  function admit() {
+    for (const phase of coming) {
+      while (phase.due.done !== true && phase.startMs + phase.due.value <= now()) {
+        arrive({ number: phase.number, phase: phase.phase, intendedMs: phase.startMs + phase.due.value });
+        phase.number += thread.of;
+        phase.due = phase.times.next();
+      }
+    }
+    while (coming[0]?.due.done === true) coming.shift();
+  }
+
+  function arrive(arrival: { number: number; phase: number; intendedMs: number }) {
+    const window = windows.windowOf(arrival.intendedMs);
+    ledger.count(window, counter.arrivals);
+    if (inFlight >= maxInFlight) {
+      ledger.count(window, counter.planned);
+      ledger.count(window, counter.dropped);
+      live.planned();
+      live.ended(steps[0] ?? '', 'dropped', 0);
+      return;
+    }
+    inFlight += 1;
+    if (inFlight > peakInFlight) peakInFlight = inFlight;
+    visit(arrival, leave);
+  }
+
+  function leave() {
+    inFlight -= 1;
+    if (inFlight > 0) return;
+    for (const resolve of onceDrained) resolve();
+    onceDrained = [];
+  }
+}

@@ -1,0 +1,172 @@
+import type { Histogram } from 'hdr-histogram-js';
+import { requestOutcomes } from '../record.ts';
+import {
+  type Exemplar,
+  type GeneratorHealth,
+  type GroundSecond,
+  newHistogram,
+  type RecordedPhase,
+  type Recording,
+  type RequestCount,
+  toBase64,
+} from '../recording.ts';
+import type { IoFindings } from './io-thread.ts';
+import { histogramOfRow, type LedgerCounters, type LedgerRow, measure } from './ledger.ts';
+import type { Windows } from './windows.ts';
+
+/** What the load driver makes of every recording; what the journeys collected besides is theirs to read. */
+export type OpenRecording = Omit<Recording, 'checkouts' | 'repeated'> & { collected: unknown[] };
+
+/** Adds up what all threads have told so far: windows become phases and seconds, numbers become names. */
+export function recordingFrom({
+  steps,
+  windows,
+  rows,
+  counters,
+  hiccups,
+  ground,
+  findings,
+  health,
+  intended,
+}: {
+  steps: readonly string[];
+  windows: Windows;
+  rows: readonly LedgerRow[];
+  counters: readonly LedgerCounters[];
+  hiccups: readonly LedgerRow[];
+  ground: readonly Omit<GroundSecond, 'hiccups'>[];
+  findings: readonly IoFindings[];
+  health: Omit<GeneratorHealth, 'peakInFlight' | 'peakConnections' | 'stumbles'>;
+  /** Arrivals of each phase's schedule, in order. */
+  intended: readonly number[];
+}): OpenRecording {
+  const startMs = windows.startMs();
+  const [firstStep = ''] = steps;
+  const totals = createTotals();
+  const seconds: Recording['seconds'] = [];
+  const lags = new Map<number, Histogram>();
+
+  for (const row of rows) {
+    const { phase, second } = placed(row.window);
+    const histogram = histogramOfRow(row);
+    if (row.measure === measure.lag) {
+      lags.set(row.window, histogram);
+      continue;
+    }
+    const name = { phase, route: steps[row.route] ?? '', outcome: requestOutcomes[row.outcome] ?? 'failed' };
+    const total = totals.of(name);
+    if (row.measure === measure.service) total.service.add(histogram);
+    else if (row.measure === measure.queue) total.queue.add(histogram);
+    else {
+      total.count += row.total;
+      total.response.add(histogram);
+      seconds.push({ ...name, atMs: second * 1_000, count: row.total, histogram: toBase64(histogram) });
+    }
+  }
+  for (const { window, dropped } of counters) {
+    if (dropped === 0) continue;
+    const { phase, second } = placed(window);
+    const name = { phase, route: firstStep, outcome: 'dropped' as const };
+    totals.of(name).count += dropped;
+    seconds.push({ ...name, atMs: second * 1_000, count: dropped, histogram: toBase64(newHistogram()) });
+  }
+
+  const pace = counters.map((counted) => ({ ...counted, ...placed(counted.window), lag: lags.get(counted.window) ?? newHistogram() }));
+  const hiccupsOf = new Map(hiccups.map((row) => [row.window, row]));
+  return {
+    startMs,
+    routes: [...steps],
+    phases: windows.phases().map((phase, index): RecordedPhase => {
+      const own = pace.filter((second) => second.phase === phase.name);
+      const sum = (field: 'arrivals' | 'planned' | 'sent' | 'dropped') => own.reduce((all, counted) => all + counted[field], 0);
+      return {
+        name: phase.name,
+        fromMs: phase.startMs - startMs,
+        untilMs: phase.startMs - startMs + phase.lastsMs,
+        intended: intended[index] ?? 0,
+        shoppers: sum('arrivals'),
+        planned: sum('planned'),
+        sent: sum('sent'),
+        dropped: sum('dropped'),
+        lag: toBase64(added(own.map(({ lag }) => lag))),
+      };
+    }),
+    totals: totals.all(),
+    seconds,
+    pace: pace.map(({ phase, second, planned, sent, dropped, lag }) => ({
+      phase,
+      atMs: second * 1_000,
+      planned,
+      sent,
+      dropped,
+      lag: toBase64(lag),
+    })),
+    ground: ground.map((second) => {
+      const row = hiccupsOf.get(second.atMs / 1_000);
+      return { ...second, hiccups: toBase64(row === undefined ? newHistogram() : histogramOfRow(row)) };
+    }),
+    exemplars: findings.flatMap(({ exemplars }) =>
+      exemplars.map(
+        ({ phase, why, request }): Exemplar => ({
+          traceId: request.traceId,
+          spanId: request.spanId,
+          route: steps[request.step] ?? '',
+          phase: windows.names()[phase] ?? '',
+          outcome: request.outcome,
+          startMs: request.intendedMs - startMs,
+          durationMs: request.endedMs - request.intendedMs,
+          why,
+        }),
+      ),
+    ),
+    generator: { ...health, ...togetherOf(findings) },
+    collected: findings.map(({ collected }) => collected),
+  };
+
+  function placed(window: number): { phase: string; second: number } {
+    const { phase, second } = windows.placeOf(window);
+    return { phase: windows.names()[phase] ?? '', second };
+  }
+}
+
+type Name = Pick<RequestCount, 'phase' | 'route' | 'outcome'>;
+type Total = Name & { count: number; response: Histogram; service: Histogram; queue: Histogram };
+
+function createTotals() {
+  const totals = new Map<string, Total>();
+  return {
+    of: (name: Name): Total => {
+      const key = `${name.phase}\n${name.route}\n${name.outcome}`;
+      const total = totals.get(key) ?? { ...name, count: 0, response: newHistogram(), service: newHistogram(), queue: newHistogram() };
+      totals.set(key, total);
+      return total;
+    },
+    all: (): Recording['totals'] =>
+      [...totals.values()].map(({ phase, route, outcome, count, response, service, queue }) => ({
+        phase,
+        route,
+        outcome,
+        count,
+        histogram: toBase64(response),
+        service: toBase64(service),
+        queue: toBase64(queue),
+      })),
+  };
+}
+
+/** Peaks of threads that need not have been at one time: their sum is the most it can have been. */
+function togetherOf(findings: readonly IoFindings[]): Pick<GeneratorHealth, 'peakInFlight' | 'peakConnections' | 'stumbles'> {
+  const sum = (of: (finding: IoFindings) => number) => findings.reduce((all, finding) => all + of(finding), 0);
+  const first = findings.find(({ stumbles }) => stumbles.first !== undefined)?.stumbles.first;
+  return {
+    peakInFlight: sum(({ peakInFlight }) => peakInFlight),
+    peakConnections: sum(({ connections }) => connections.peak),
+    stumbles: { count: sum(({ stumbles }) => stumbles.count), ...(first === undefined ? {} : { first }) },
+  };
+}
+
+function added(parts: readonly Histogram[]): Histogram {
+  const sum = newHistogram();
+  for (const part of parts) sum.add(part);
+  return sum;
+}

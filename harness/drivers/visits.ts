@@ -1,0 +1,220 @@
+import { messageOf } from '../../core/errors.ts';
+import { type Random, seededRandom } from '../../core/random.ts';
+import { type Duration, toMs } from '../../core/units.ts';
+import type { Answer, Ask, Visitor } from '../journey.ts';
+import { type RequestOutcome, requestOutcomes } from '../record.ts';
+import { counter, type LedgerWriter, measure } from './ledger.ts';
+import type { Reply } from './transport.ts';
+
+/** Whoever visits a target: what its visitors do, how their requests travel, and what their answers mean. One for each io thread. */
+export type JourneySource = {
+  steps: readonly string[];
+  visit: (visitor: Visitor) => Promise<void>;
+  /** How one visitor's requests travel; it may remember cookies. */
+  sender: () => Send;
+  outcomeOf: (reply: Reply, step: string) => RequestOutcome;
+  connections: () => { open: number; peak: number };
+  /** Plain data that was collected besides the recording, so far. */
+  collected: () => unknown;
+  close: () => Promise<void>;
+};
+export type Send = (ask: Ask, traceparent: string | undefined, onReply: (reply: Reply) => void) => void;
+
+/** A request that has ended, for whoever keeps some of them. Times are on the run's clock; `step` is its number. */
+export type Settled = { step: number; outcome: RequestOutcome; intendedMs: number; endedMs: number; traceId: string; spanId: string };
+
+/** What a thread sees besides its histograms. */
+export type Watcher = {
+  planned: () => void;
+  sent: () => void;
+  ended: (step: string, outcome: RequestOutcome, responseMs: number) => void;
+  settled?: (request: Settled) => void;
+  /** The journey itself threw: a mistake of the scenario. */
+  stumbled: (message: string) => void;
+};
+
+/** The visitor's own span: parent of everything the target does for the request. */
+export type Span = { traceId: string; spanId: string; traceparent: string };
+
+/**
+ * Lets visitors do what their journey says, and writes down five stamps of each request: intended, dispatched, written, first byte, last byte.
+ * *Response* is intended to last, *service* is written to last, *queue* is dispatched to written; *lag* is intended to dispatched, of those
+ * steps only that have a plan of their own: the first, and those after a thought.
+ */
+export function createVisits({
+  source,
+  ledger,
+  watcher,
+  windowOf,
+  now,
+  seed,
+  signal,
+  spanOf,
+}: {
+  source: JourneySource;
+  ledger: Pick<LedgerWriter, 'record' | 'count'>;
+  watcher: Watcher;
+  /** The number of the window that a moment belongs to. */
+  windowOf: (ms: number) => number;
+  now: () => number;
+  seed: number;
+  signal: AbortSignal;
+  spanOf?: (step: number) => Span;
+}): (arrival: Arrival, onLeft: () => void) => void {
+  const indexOfStep = new Map(source.steps.map((step, index) => [step, index]));
+
+  return function visit({ number, phase, intendedMs }, onLeft) {
+    const send = source.sender();
+    // Visitors overlap by chance: with a stream of their own they choose the same however long others wait.
+    let chance: Random | undefined;
+    const random = () => {
+      chance ??= seededRandom(seed ^ Math.imul(number + 1, 0x9e3779b1) ^ Math.imul(phase + 1, 0x85ebca6b));
+      return chance();
+    };
+    let underWay = 0;
+    let isAtEnd = false;
+    /** A journey may end before its last answers are in. */
+    const leave = () => {
+      if (!isAtEnd || underWay > 0) return;
+      isAtEnd = false;
+      onLeft();
+    };
+    // When the next step is meant to start, and whether that is a plan that one can be late for.
+    let readyMs = intendedMs;
+    let isPlanned = true;
+
+    function step(name: string, ask: Ask, how?: Parameters<Visitor['step']>[2]): Promise<Answer> {
+      const index = indexOfStep.get(name);
+      if (index === undefined) throw new TypeError(`Expected one of the journey's steps (${source.steps.join(', ')}), got '${name}'`);
+      const span = spanOf?.(index);
+      const dispatchedMs = now();
+      // Timers may be early by a fraction of a millisecond, and who thinks may do something else meanwhile.
+      const meantMs = Math.min(readyMs, dispatchedMs);
+      const window = windowOf(meantMs);
+
+      return new Promise((resolve) => {
+        send(ask, span?.traceparent, (reply) => {
+          const answer = new Told(reply, source.outcomeOf(reply, name));
+          if (how?.accepts !== undefined && answer.outcome === 'ok' && !isAccepted(how.accepts, answer)) answer.outcome = 'wrongAnswer';
+          const { endedMs, writtenMs } = reply;
+          const outcome = outcomeIndex[answer.outcome];
+          ledger.record(window, measure.response, index, outcome, toUs(endedMs - meantMs));
+          // What was never written had no service, only a wait.
+          const isWritten = !Number.isNaN(writtenMs);
+          ledger.record(window, measure.queue, index, outcome, toUs((isWritten ? writtenMs : endedMs) - dispatchedMs));
+          if (isWritten) ledger.record(window, measure.service, index, outcome, toUs(endedMs - writtenMs));
+          watcher.ended(name, answer.outcome, endedMs - meantMs);
+          if (span !== undefined && watcher.settled !== undefined) {
+            const { traceId, spanId } = span;
+            watcher.settled({ step: index, outcome: answer.outcome, intendedMs: meantMs, endedMs, traceId, spanId });
+          }
+          if (endedMs > readyMs) readyMs = endedMs;
+          underWay -= 1;
+          resolve(answer);
+          leave();
+        });
+        // What cannot be sent as it is has thrown by now: it is a mistake of the journey, and in no count.
+        underWay += 1;
+        ledger.count(window, counter.planned);
+        ledger.count(window, counter.sent);
+        watcher.planned();
+        watcher.sent();
+        if (isPlanned) ledger.record(window, measure.lag, 0, 0, toUs(dispatchedMs - meantMs));
+        isPlanned = false;
+      });
+    }
+
+    const think = (from: Duration, until: Duration = from): Promise<void> => {
+      readyMs += drawn(toMs(from), toMs(until), random);
+      isPlanned = true;
+      return wait(readyMs - now(), signal);
+    };
+
+    void live();
+
+    async function live() {
+      try {
+        await source.visit({ step, think, number, random, signal });
+      } catch (thrown) {
+        if (!signal.aborted) watcher.stumbled(messageOf(thrown));
+      }
+      isAtEnd = true;
+      leave();
+    }
+  };
+}
+
+/** Somebody of a phase (from 0); no other of it has this number. */
+type Arrival = { number: number; phase: number; intendedMs: number };
+
+const outcomeIndex = Object.fromEntries(requestOutcomes.map((outcome, index) => [outcome, index])) as Record<RequestOutcome, number>;
+
+/** Clocks of two stamps agree, so a negative difference is only ever rounding. */
+const toUs = (ms: number) => (ms > 0 ? Math.round(ms * 1_000) : 0);
+
+const drawn = (fromMs: number, untilMs: number, random: Random) => (untilMs > fromMs ? fromMs + random() * (untilMs - fromMs) : fromMs);
+
+/** A journey's look at an answer that cannot stand it is a no. */
+function isAccepted(accepts: (answer: Answer) => boolean, answer: Answer): boolean {
+  try {
+    return accepts(answer);
+  } catch {
+    // Such as a field of a body that has none: that is what a wrong answer is.
+    return false;
+  }
+}
+
+function wait(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(
+      () => {
+        signal.removeEventListener('abort', leave);
+        resolve();
+      },
+      Math.max(0, ms),
+    );
+    if (signal.aborted) leave();
+    else signal.addEventListener('abort', leave, { once: true });
+  });
+}
+
+/** A class, because one is made for every request and most of it is seldom looked at. */
+class Told implements Answer {
+  outcome: RequestOutcome;
+  readonly status: number;
+  readonly #reply: Reply;
+
+  constructor(reply: Reply, outcome: RequestOutcome) {
+    this.#reply = reply;
+    this.outcome = outcome;
+    this.status = reply.kind === 'answered' ? reply.status : 0;
+  }
+
+  get text(): string {
+    return this.#reply.kind === 'answered' ? this.#reply.text : '';
+  }
+
+  get message(): unknown {
+    return this.#reply.kind === 'answered' ? this.#reply.message : undefined;
+  }
+
+  // Getters, so that both may be taken out of the answer: `const { json } = await step(…)`.
+  get header(): Answer['header'] {
+    return (name) => (this.#reply.kind === 'answered' ? this.#reply.header(name) : undefined);
+  }
+
+  get json(): Answer['json'] {
+    return () => {
+      try {
+        return JSON.parse(this.text);
+      } catch {
+        // No JSON is told as no value.
+        return undefined;
+      }
+    };
+  }
+}

@@ -1,0 +1,85 @@
+import { subjectOf } from '../../chaos/faults.ts';
+import type { Replica } from '../../compose/deployment.ts';
+import type { PlayedFault } from '../fault-log.ts';
+import type { RequestOutcome } from '../record.ts';
+import { latenessOf, msAtPercentile, outcomesOf, paceOf, type RecordedPhase, type Recording } from '../recording.ts';
+import type { Scraper } from './metrics.ts';
+import type { Ground, Window } from './observations.ts';
+
+/** What it takes to tell; times of samples begin at `epochMs` of the run's clock. */
+type Seen = {
+  recording: Recording;
+  samples: Pick<Scraper, 'counterIncrease'>;
+  replicas: readonly Replica[];
+  faults: readonly PlayedFault[];
+  deaths: readonly unknown[];
+  epochMs: number;
+};
+
+/** How the generator and its machine were in a window, and whether the visitors of these phases came. */
+export function groundOf(seen: Seen, { phases, window }: { phases: readonly RecordedPhase[]; window: Window }): Ground {
+  const { recording } = seen;
+  const { stumbles } = recording.generator;
+  const isIn = secondsOf(phases, window);
+  const isCalm = calmSeconds(seen, isIn);
+  const { lag, hiccups } = latenessOf(recording, isCalm);
+  const seconds = recording.ground.filter(isCalm);
+  const mean = (share: 'stealShare' | 'throttledShare') =>
+    seconds.reduce((sum, second) => sum + (second[share] ?? 0), 0) / Math.max(1, seconds.length);
+  const pace = recording.pace.filter(isIn);
+  const counted = countedByGateways(seen);
+
+  return {
+    intended: phases.reduce((sum, { intended }) => sum + intended, 0),
+    arrived: phases.reduce((sum, { shoppers }) => sum + shoppers, 0),
+    planned: pace.reduce((sum, { planned }) => sum + planned, 0),
+    dropped: pace.reduce((sum, { dropped }) => sum + dropped, 0),
+    ...(stumbles.count === 0 ? {} : { stumbles: { count: stumbles.count, first: stumbles.first ?? '' } }),
+    lagMsP99: lag.totalCount === 0 ? 0 : msAtPercentile(lag, 99),
+    hiccupMsP999: hiccups.totalCount === 0 ? 0 : msAtPercentile(hiccups, 99.9),
+    loopUtilization: Math.max(0, ...seconds.map(({ loopUtilization }) => loopUtilization)),
+    stealShare: mean('stealShare'),
+    throttledShare: mean('throttledShare'),
+    ...(counted === undefined ? {} : { counted }),
+  };
+}
+
+/** A second that the machine had; or that a phase had of one, which may end or begin within it. */
+type Second = { atMs: number; phase?: string };
+
+/** The seconds that have a part of the window in them. Of those that two phases share, each has its own visitors; the machine is one for both. */
+function secondsOf(phases: readonly RecordedPhase[], { fromMs, untilMs }: Window): (second: Second) => boolean {
+  const names = new Set(phases.map(({ name }) => name));
+  return ({ atMs, phase }) => atMs + secondMs > fromMs && atMs < untilMs && (phase === undefined || names.has(phase));
+}
+
+/** Those among them in which no fault was on. */
+function calmSeconds({ faults, recording }: Seen, isIn: (second: Second) => boolean): (second: Second) => boolean {
+  const troubled = faults.map((fault) => ({ fromMs: fault.askedMs - recording.startMs, untilMs: fault.untilMs - recording.startMs }));
+  return (second) => isIn(second) && !troubled.some(({ fromMs, untilMs }) => fromMs < second.atMs + secondMs && untilMs > second.atMs);
+}
+
+const secondMs = 1_000;
+
+/**
+ * What the gateways say they have answered since the first shopper came. Requests without an answer may have reached them or not. A gateway that
+ * was taken away has forgotten.
+ */
+function countedByGateways({ recording, samples, replicas, faults, deaths, epochMs }: Seen): Ground['counted'] {
+  const gateways = replicas.filter(({ service }) => service === 'gateway');
+  const isGone = deaths.length > 0 || faults.some(({ fault }) => subjectOf(fault) === 'gateway');
+  if (gateways.length === 0 || isGone) return undefined;
+  const window = { fromMs: recording.startMs - epochMs - 500, untilMs: Number.POSITIVE_INFINITY };
+  const counts = gateways.map(({ instance }) =>
+    samples.counterIncrease({ name: 'http_server_requests_code_total', labels: { instance }, window }).get(instance),
+  );
+  // Nothing is known of a gateway that was never read.
+  if (counts.includes(undefined)) return undefined;
+  const byServer = Math.round(counts.reduce<number>((sum, count = 0) => sum + count, 0));
+  const outcomes = Object.entries(outcomesOf(recording));
+  const answered = outcomes.reduce((sum, [outcome, count]) => (unanswered.includes(outcome as RequestOutcome) ? sum : sum + count), 0);
+  const { sent } = paceOf(recording);
+  return { answered, sent: sent + recording.repeated.asked, byServer };
+}
+
+const unanswered: readonly RequestOutcome[] = ['timeout', 'failed', 'reset', 'refused', 'dropped'];

@@ -1,0 +1,37 @@
+import { rm } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { messageOf, UsageError } from '../core/errors.ts';
+import { openRunFolder } from './run-folder.ts';
+
+/**
+ * Gives a run its folder and a place for what is to be undone, and undoes it in reverse on the way out, whichever way that is. A run that came to
+ * nothing leaves nothing, unless what went wrong is our own defect and the logs may tell.
+ */
+export async function inRunScope<T>(
+  {
+    file,
+    runsFolder,
+    signal,
+    onTrouble,
+  }: {
+    /** The scenario's file; the folder is named after it. */
+    file: string;
+    runsFolder: string;
+    signal: AbortSignal;
+    /** Something could not be undone. */
+    onTrouble: (line: string) => void;
+  },
+  play: (scope: { folder: string; undo: AsyncDisposableStack; startedAt: Date }) => Promise<T>,
+): Promise<{ played: T; folder: string }> {
+  const undo = new AsyncDisposableStack();
+  const startedAt = new Date();
+  const folder = await openRunFolder({ runs: runsFolder, name: basename(file, '.ts'), at: startedAt });
+  try {
+    return { played: await play({ folder, undo, startedAt }), folder };
+  } catch (thrown) {
+    if (thrown instanceof UsageError || signal.aborted) undo.defer(() => rm(folder, { recursive: true, force: true }));
+    throw thrown;
+  } finally {
+    await undo.disposeAsync().catch((thrown) => onTrouble(`Not everything could be undone: ${messageOf(thrown)}`));
+  }
+}

@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { runClock } from '../../../../core/time.ts';
+import { type ProbeOptions, probeCapacity } from '../../../../harness/drivers/crowd.ts';
+import { startServer } from '../../../support/servers/start.ts';
+
+test('a crowd of 20 gets at most 200 answers a second from a mall that takes 100 ms', async () => {
+  await using one = await startServer('answers-after-100ms');
+  await using other = await startServer('answers-after-100ms');
+  const capacity = await probe([one.address, other.address]);
+  expect(capacity).toMatchObject({ connections: 20, measuredMs: 1_000, errors: 0 });
+  expect(capacity.requestsPerSecond).toBeGreaterThan(100);
+  expect(capacity.requestsPerSecond).toBeLessThan(202);
+  expect(capacity.shoppersPerSecond).toBeCloseTo(capacity.requestsPerSecond / 1.7, 5);
+  expect(capacity.warning).toBeUndefined();
+});
+
+test('the crowd goes through whole journeys on every gateway, leaves the wanted product alone and carries its own tag', async () => {
+  await using one = await startServer('answers-at-once');
+  await using other = await startServer('answers-at-once');
+  await probe([one.address, other.address]);
+  for (const tally of [await one.tally(), await other.tally()]) {
+    const { '/api/v1/products': browsed = 0, '/api/v1/products/:id': viewed = 0, '/api/v1/orders': ordered = 0 } = tally.byPath;
+    expect(viewed / browsed).toBeCloseTo(0.5, 1);
+    expect(ordered / browsed).toBeCloseTo(0.2, 1);
+    expect(tally.idempotencyKeys).toBe(ordered);
+    expect(tally.products['sku-1']).toBeUndefined();
+    expect(tally.products['sku-2']).toBeGreaterThan(0);
+    expect(tally.traceTags.sort()).toEqual(['0bad000100', '0bad000101', '0bad000102']);
+  }
+});
+
+test('a mall that refuses most of the crowd is measured by what it serves, with a warning', async () => {
+  await using server = await startServer('refuses-by-turns');
+  const capacity = await probe([server.address]);
+  expect(capacity.errors).toBeGreaterThan(0);
+  expect(capacity.warning).toMatch(/^8[78]\.\d% of the probe's requests failed/);
+});
+
+test('a mall that is not there is an error, not a capacity of zero', async () => {
+  const server = await startServer('answers-at-once');
+  await server[Symbol.asyncDispose]();
+  await expect(probe([server.address], { measureMs: 200, warmUpMs: 0 })).rejects.toThrow('Expected the mall to serve the capacity probe');
+});
+
+test('an interrupted probe ends at once', async () => {
+  await using server = await startServer('answers-at-once');
+  const interruption = new AbortController();
+  const probing = probe([server.address], { measureMs: 60_000, signal: interruption.signal });
+  interruption.abort(new Error('interrupted'));
+  await expect(probing).rejects.toThrow('interrupted');
+});
+
+const probe = (gateways: readonly string[], options: Partial<ProbeOptions> = {}) =>
+  probeCapacity({
+    gateways,
+    tokens: ['one', 'two'],
+    shoppers: { browse: 5, view: 3, checkout: 2, wanted: { product: 'sku-1', share: 0.5 } },
+    catalogue: { size: 5 },
+    runTag: '0bad0001',
+    seed: 1,
+    epochOffsetNs: runClock().epochOffsetNs,
+    warmUpMs: 200,
+    warmUpConnections: 4,
+    measureMs: 1_000,
+    connections: 20,
+    signal: new AbortController().signal,
+    ...options,
+  });

@@ -1,0 +1,217 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { middleUs } from '../../../../core/histogram.ts';
+import type { IoFindings } from '../../../../harness/drivers/io-thread.ts';
+import { counter, createLedgerReader, createLedgerWriter, fromHistogram, measure } from '../../../../harness/drivers/ledger.ts';
+import { recordingFrom } from '../../../../harness/drivers/recording-from.ts';
+import { createWindows } from '../../../../harness/drivers/windows.ts';
+import { type RequestOutcome, requestOutcomes } from '../../../../harness/record.ts';
+import { fromBase64, newHistogram } from '../../../../harness/recording.ts';
+
+const startMs = 1_700_000_000_000;
+const steps = ['list', 'buy'];
+/** The second one begins in the middle of a second. */
+const phases = [
+  { name: 'calm', startMs, lastsMs: 1_500 },
+  { name: 'rush', startMs: startMs + 1_500, lastsMs: 1_500 },
+];
+
+type Done = { atMs: number; step: number; outcome: RequestOutcome; ms: number; queueMs: number; isWritten: boolean; lagMs?: number };
+type Dropped = { atMs: number };
+
+test('requests come together by phase, step and outcome, and by second', () => {
+  const recording = recorded([
+    [
+      { atMs: 100, step: 0, outcome: 'ok', ms: 10, queueMs: 1, isWritten: true, lagMs: 0.5 },
+      { atMs: 1_200, step: 0, outcome: 'ok', ms: 20, queueMs: 1, isWritten: true, lagMs: 4 },
+      { atMs: 1_600, step: 0, outcome: 'ok', ms: 40, queueMs: 1, isWritten: true, lagMs: 8 },
+      { atMs: 1_700, step: 1, outcome: 'refused', ms: 3, queueMs: 3, isWritten: false },
+      { atMs: 1_900 },
+    ],
+  ]);
+  expect(recording.totals.map(({ phase, route, outcome, count }) => [phase, route, outcome, count])).toEqual([
+    ['calm', 'list', 'ok', 2],
+    ['rush', 'list', 'ok', 1],
+    ['rush', 'buy', 'refused', 1],
+    ['rush', 'list', 'dropped', 1],
+  ]);
+  const [calm, , refused, dropped] = recording.totals;
+  expect([calm?.histogram, calm?.service, calm?.queue].map(valuesMs)).toEqual([
+    [10, 20],
+    [9, 19],
+    [1, 1],
+  ]);
+  expect([refused?.histogram, refused?.service, refused?.queue].map(valuesMs)).toEqual([[3], [], [3]]);
+  expect([dropped?.histogram, dropped?.service, dropped?.queue].map(valuesMs)).toEqual([[], [], []]);
+  expect(recording.seconds.map(({ phase, route, outcome, atMs, count }) => [phase, route, outcome, atMs, count])).toEqual([
+    ['calm', 'list', 'ok', 0, 1],
+    ['calm', 'list', 'ok', 1_000, 1],
+    ['rush', 'list', 'ok', 1_000, 1],
+    ['rush', 'buy', 'refused', 1_000, 1],
+    ['rush', 'list', 'dropped', 1_000, 1],
+  ]);
+  expect(recording.pace.map(({ lag, ...second }) => ({ ...second, lagMs: valuesMs(lag) }))).toEqual([
+    { phase: 'calm', atMs: 0, planned: 1, sent: 1, dropped: 0, lagMs: [0.5] },
+    { phase: 'calm', atMs: 1_000, planned: 1, sent: 1, dropped: 0, lagMs: [4] },
+    { phase: 'rush', atMs: 1_000, planned: 3, sent: 2, dropped: 1, lagMs: [8] },
+  ]);
+  expect(recording.phases.map(({ lag, ...phase }) => ({ ...phase, lagMs: valuesMs(lag) }))).toEqual([
+    { name: 'calm', fromMs: 0, untilMs: 1_500, intended: 2, shoppers: 2, planned: 2, sent: 2, dropped: 0, lagMs: [0.5, 4] },
+    { name: 'rush', fromMs: 1_500, untilMs: 3_000, intended: 3, shoppers: 2, planned: 3, sent: 2, dropped: 1, lagMs: [8] },
+  ]);
+});
+
+const deeds = fc.array(
+  fc.oneof(
+    fc.record({
+      atMs: fc.integer({ min: 0, max: 4_000 }),
+      step: fc.constantFrom(0, 1),
+      outcome: fc.constantFrom<RequestOutcome>('ok', 'timeout', 'shed'),
+      ms: fc.integer({ min: 20, max: 9_000 }),
+      queueMs: fc.integer({ min: 0, max: 19 }),
+      isWritten: fc.boolean(),
+      lagMs: fc.integer({ min: 0, max: 50 }),
+    }),
+    fc.record({ atMs: fc.integer({ min: 0, max: 4_000 }) }),
+  ),
+  { maxLength: 60 },
+);
+
+test('totals are the sum of the seconds, and every request and every drop is in them once', () => {
+  fc.assert(
+    fc.property(deeds, (done) => {
+      const { totals, seconds, phases, pace } = recorded([done]);
+      for (const { phase, route, outcome, count, histogram } of totals) {
+        const own = seconds.filter((row) => row.phase === phase && row.route === route && row.outcome === outcome);
+        expect(sum(own.map((row) => row.count))).toBe(count);
+        expect(fromHistogram(together(own.map((row) => row.histogram)))).toEqual(fromHistogram(fromBase64(histogram)));
+        expect(fromBase64(histogram).totalCount).toBe(outcome === 'dropped' ? 0 : count);
+      }
+      expect(sum(totals.map(({ count }) => count))).toBe(done.length);
+      expect(sum(seconds.map(({ count }) => count))).toBe(done.length);
+      expect(sum(phases.map(({ planned }) => planned))).toBe(done.length);
+      for (const { name, planned, sent, dropped } of phases) {
+        const own = pace.filter(({ phase }) => phase === name);
+        expect([planned, sent, dropped]).toEqual(
+          [own.map((row) => row.planned), own.map((row) => row.sent), own.map((row) => row.dropped)].map(sum),
+        );
+        expect(planned).toBe(sent + dropped);
+      }
+    }),
+  );
+});
+
+test('what several threads wrote is what one would have written', () => {
+  fc.assert(
+    fc.property(fc.array(deeds, { minLength: 1, maxLength: 4 }), (threads) => {
+      const { totals, seconds, phases, pace } = recorded(threads);
+      const alone = recorded([threads.flat()]);
+      const byName = (rows: typeof totals) => rows.toSorted((one, other) => nameOf(one).localeCompare(nameOf(other)));
+      expect({ seconds, phases, pace }).toEqual({ seconds: alone.seconds, phases: alone.phases, pace: alone.pace });
+      expect(byName(totals)).toEqual(byName(alone.totals));
+    }),
+  );
+});
+
+test('peaks, stumbles and exemplars of the threads come together, the first of the stumbles is told', () => {
+  const request = { step: 1, outcome: 'ok' as const, intendedMs: startMs + 1_600, endedMs: startMs + 1_650, traceId: 'abc', spanId: 'def' };
+  const findings: IoFindings[] = [
+    { ...quiet, peakInFlight: 3, connections: { open: 1, peak: 4 }, exemplars: [{ phase: 1, why: 'slowest', request }], collected: 'one' },
+    { ...quiet, peakInFlight: 5, connections: { open: 0, peak: 6 }, stumbles: { count: 2, first: 'no id' }, collected: 'other' },
+    { ...quiet, stumbles: { count: 1, first: 'no name' } },
+  ];
+  const { generator, exemplars, collected } = recorded([[]], findings);
+  expect(generator).toMatchObject({ peakInFlight: 8, peakConnections: 10, stumbles: { count: 3, first: 'no id' }, timeoutMs: 5_000 });
+  expect(exemplars).toEqual([
+    { traceId: 'abc', spanId: 'def', route: 'buy', phase: 'rush', outcome: 'ok', startMs: 1_600, durationMs: 50, why: 'slowest' },
+  ]);
+  expect(collected).toEqual(['one', 'other', undefined]);
+});
+
+test('what the canaries saw stands beside what the machine was up to in the same second; a second without them has none', () => {
+  const { writer, reader } = ledger(1, 1);
+  writer.record(1, measure.hiccup, 0, 0, 7_000);
+  writer.sealAll();
+  const recording = recorded([[]], [quiet], {
+    hiccups: reader.rows(),
+    ground: [
+      { atMs: 0, loopUtilization: 0.2 },
+      { atMs: 1_000, loopUtilization: 0.4, stealShare: 0.01 },
+    ],
+  });
+  expect(recording.ground.map(({ hiccups, ...second }) => ({ ...second, hiccupsMs: valuesMs(hiccups) }))).toEqual([
+    { atMs: 0, loopUtilization: 0.2, hiccupsMs: [] },
+    { atMs: 1_000, loopUtilization: 0.4, stealShare: 0.01, hiccupsMs: [7] },
+  ]);
+});
+
+const quiet: IoFindings = {
+  peakInFlight: 0,
+  connections: { open: 0, peak: 0 },
+  stumbles: { count: 0 },
+  exemplars: [],
+  collected: undefined,
+};
+type Input = Parameters<typeof recordingFrom>[0];
+
+/** What each thread did, on its way through the ledger. */
+function recorded(threads: readonly (readonly (Done | Dropped)[])[], findings = [quiet], rest: Partial<Input> = {}) {
+  const windows = createWindows();
+  for (const phase of phases) windows.startPhase(phase);
+  const { reader, writerOf } = ledger(steps.length, requestOutcomes.length);
+  for (const [thread, done] of threads.entries()) {
+    const writer = writerOf(thread);
+    for (const deed of done) {
+      const window = windows.windowOf(startMs + deed.atMs);
+      writer.count(window, counter.planned);
+      if (!('ms' in deed)) {
+        writer.count(window, counter.arrivals);
+        writer.count(window, counter.dropped);
+        continue;
+      }
+      const outcome = requestOutcomes.indexOf(deed.outcome);
+      writer.count(window, counter.sent);
+      writer.record(window, measure.response, deed.step, outcome, deed.ms * 1_000);
+      writer.record(window, measure.queue, deed.step, outcome, deed.queueMs * 1_000);
+      if (deed.isWritten) writer.record(window, measure.service, deed.step, outcome, (deed.ms - deed.queueMs) * 1_000);
+      if (deed.lagMs !== undefined) {
+        writer.count(window, counter.arrivals);
+        writer.record(window, measure.lag, 0, 0, deed.lagMs * 1_000);
+      }
+    }
+    writer.sealAll();
+  }
+  return recordingFrom({
+    ...{ steps, windows, rows: reader.rows(), counters: reader.counters(), hiccups: [], ground: [], findings, intended: [2, 3] },
+    health: { threads: threads.length, priorityRaised: false, cpuMs: 0, timeoutMs: 5_000 },
+    ...rest,
+  });
+}
+
+function ledger(routes: number, outcomes: number) {
+  const reader = createLedgerReader();
+  const writerOf = (thread: number) => {
+    const writer = createLedgerWriter({
+      routes,
+      outcomes,
+      post: (message) => reader.accept(thread, message, (slots) => writer.released(slots)),
+    });
+    return writer;
+  };
+  return { reader, writerOf, writer: writerOf(0) };
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((all, number) => all + number, 0);
+const nameOf = ({ phase, route, outcome }: { phase: string; route: string; outcome: string }) => `${phase} ${route} ${outcome}`;
+
+function together(parts: readonly string[]) {
+  const all = newHistogram();
+  for (const part of parts) all.add(fromBase64(part));
+  return all;
+}
+
+/** Each value that was recorded, to two digits. */
+function valuesMs(text: string | undefined): number[] {
+  const counts = fromHistogram(fromBase64(text ?? ''));
+  return [...counts].flatMap((times, bucket) => Array<number>(times).fill(Number((middleUs(bucket) / 1_000).toPrecision(2))));
+}
