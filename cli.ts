@@ -3,16 +3,22 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { messageOf, UsageError } from './core/errors.ts';
 import { requireNode } from './core/runtime.ts';
 import { monotonic } from './core/time.ts';
-import { findScenario, listScenarios, loadScenario } from './harness/catalogue.ts';
-import { describePlan, planRun } from './harness/plan.ts';
+import { describeSearch, planSearch, type SearchPlan } from './harness/capacity-search.ts';
+import { findScenario, isSearch, listScenarios, loadScenario } from './harness/catalogue.ts';
+import { outlineOf } from './harness/outline.ts';
+import { describePlan, type Plan, planRun } from './harness/plan.ts';
 import { type Outcome, readRecord, writeRecord } from './harness/record.ts';
-import { run } from './harness/run.ts';
+import { type RunSettings, run, type Watch } from './harness/run.ts';
 import { isOfMall } from './harness/scenario.ts';
+import { searchFile, writeSearch } from './harness/search-record.ts';
+import { runSearch } from './harness/search-run.ts';
 import type { Moment } from './harness/timeline.ts';
 import { changeFrom, checkChanges } from './harness/tuning-text.ts';
-import { type Live, verdictTable } from './reports/console.ts';
+import { verdictTable } from './reports/console.ts';
 import { writeHtml } from './reports/html/page.ts';
-import { createTerminal } from './reports/terminal.ts';
+import type { Live } from './reports/live.ts';
+import { createTerminal, type Terminal } from './reports/terminal.ts';
+import { type TrialRow, trialLine, trialTable } from './reports/trial-table.ts';
 import { type Mechanism, mechanisms } from './system/tuning.ts';
 
 const help = `npm run scenario                      lists the scenarios
@@ -81,51 +87,82 @@ async function runCommand(args: string[]): Promise<number> {
     throw new UsageError(`npm took --${taken} for itself; put two dashes first: npm run scenario -- ${name} --${taken} …`);
   if (more.length > 0) throw new UsageError(`Expected one scenario, got '${positionals.join(' ')}'`);
   const found = await findScenario(join(root, 'scenarios'), name);
-  const plan = planRun(await loadScenario(found));
+  const loaded = await loadScenario(found);
+  const asked = isSearch(loaded) ? planSearch(loaded) : planRun(loaded);
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : wholeNumber('--seed', values.seed);
   const capacity = values.capacity === undefined ? undefined : positiveNumber('--capacity', values.capacity);
 
   const without = mechanismsFrom(values.without ?? []);
   const tune = (values.tune ?? []).map(changeFrom);
-  if (isOfMall(plan.scenario)) checkChanges(plan.scenario.mall.tuning ?? {}, ...tune);
+  const { scenario } = 'search' in asked ? asked.plan : asked;
+  if (isOfMall(scenario)) checkChanges(scenario.mall.tuning ?? {}, ...tune);
   else if (tune.length + without.length > 0)
     throw new UsageError('--tune and --without are of the mall; this scenario has a target of its own');
+  const options = { file: found.file, runsFolder: resolve(values.runs ?? join(root, 'runs')), seed, without, tune };
+  if ('search' in asked) {
+    if (capacity !== undefined) throw new UsageError(`--capacity says what '${name}' is there to find out`);
+    return watched((watcher) => search(asked, options, watcher));
+  }
+  return watched((watcher) => play(asked, { ...options, ...(capacity === undefined ? {} : { capacityPerSecond: capacity }) }, watcher));
+}
+
+type RunOptions = Omit<RunSettings, 'plan' | 'signal' | 'watch'>;
+type Watcher = { terminal: Terminal; signal: AbortSignal; watch: Omit<Watch, 'moment'> };
+
+async function play(plan: Plan, options: RunOptions, { terminal, signal, watch }: Watcher): Promise<number> {
+  const phases = outlineOf(plan);
+  const moment = (moment: Moment) => terminal.second(liveOf(moment, phases));
+  const { record, folder } = await run({ plan, ...options, signal, watch: { ...watch, moment } });
+  terminal.end();
+  const { colour, width } = terminal;
+  try {
+    await writeRecord(folder, record);
+    const report = relative(process.cwd(), await writeHtml(folder, record));
+    console.log(verdictTable(record, { colour, width, report }));
+    return exitCodes[record.outcome];
+  } catch (cause) {
+    // The verdicts are not lost with the disk.
+    console.log(verdictTable(record, { colour, width }));
+    throw new UsageError(`The record and the report could not be written to '${folder}': ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function search(
+  plan: SearchPlan,
+  options: Omit<RunOptions, 'capacityPerSecond'>,
+  { terminal, signal, watch }: Watcher,
+): Promise<number> {
+  const moment = (moment: Moment, phases: Live['phases']) => terminal.second(liveOf(moment, phases));
+  const trial = (trial: TrialRow) => terminal.note(trialLine(trial));
+  const { record, folder } = await runSearch({ plan, ...options, signal, watch: { ...watch, moment, trial } });
+  terminal.end();
+  const { colour, width } = terminal;
+  const file = relative(process.cwd(), join(folder, searchFile));
+  try {
+    await writeSearch(folder, record);
+    console.log(trialTable({ ...record, file }, { colour, width }));
+    return exitCodes[record.outcome];
+  } catch (cause) {
+    console.log(trialTable(record, { colour, width }));
+    throw new UsageError(`The record of the search could not be written to '${folder}': ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Lets somebody watch a run and stop it: everything that was started is undone before this returns. */
+async function watched(work: (watcher: Watcher) => Promise<number>): Promise<number> {
   const interrupt = new AbortController();
-  stopOnSignal(interrupt);
+  const terminal = createTerminal({ stream: process.stdout, now: monotonic, isCi: process.env.CI !== undefined });
+  // However the process ends: whoever comes after us wants to see the cursor.
+  process.on('exit', terminal.end);
+  stopOnSignal(interrupt, terminal.end);
   stopOnDefect(interrupt);
   let isClean = true;
-  const terminal = createTerminal({ stream: process.stdout, now: monotonic, isCi: process.env.CI !== undefined });
+  const trouble = (line: string) => {
+    isClean = false;
+    terminal.note(line);
+  };
   try {
-    const { record, folder } = await run({
-      plan,
-      file: found.file,
-      runsFolder: resolve(values.runs ?? join(root, 'runs')),
-      seed,
-      without,
-      tune,
-      ...(capacity === undefined ? {} : { capacityPerSecond: capacity }),
-      signal: interrupt.signal,
-      watch: {
-        ...terminal,
-        moment: (moment) => terminal.second(liveOf(moment)),
-        trouble(line) {
-          isClean = false;
-          terminal.note(line);
-        },
-      },
-    });
-    terminal.end();
-    const { colour, width } = terminal;
-    try {
-      await writeRecord(folder, record);
-      const report = relative(process.cwd(), await writeHtml(folder, record));
-      console.log(verdictTable(record, { colour, width, report }));
-      return exitCodes[record.outcome];
-    } catch (cause) {
-      // The verdicts are not lost with the disk.
-      console.log(verdictTable(record, { colour, width }));
-      throw new UsageError(`The record and the report could not be written to '${folder}': ${messageOf(cause)}`, { cause });
-    }
+    return await work({ terminal, signal: interrupt.signal, watch: { step: terminal.step, note: terminal.note, trouble } });
   } catch (thrown) {
     terminal.end();
     if (!(interrupt.signal.reason instanceof Interruption)) throw thrown;
@@ -138,7 +175,8 @@ async function planCommand(args: string[]): Promise<number> {
   const { positionals } = parse(args, {});
   const [name, ...more] = positionals;
   if (name === undefined || more.length > 0) throw new UsageError('Expected one scenario: npm run plan -- <scenario>');
-  console.log(describePlan(planRun(await loadScenario(await findScenario(join(root, 'scenarios'), name)))));
+  const loaded = await loadScenario(await findScenario(join(root, 'scenarios'), name));
+  console.log(isSearch(loaded) ? describeSearch(planSearch(loaded)) : describePlan(planRun(loaded)));
   return 0;
 }
 
@@ -163,13 +201,15 @@ async function list(): Promise<number> {
   return 0;
 }
 
-function liveOf({ phase, elapsedMs, lastsMs, planned, outcomes, inFlight, latencyMsP50, latencyMsP99, faults }: Moment): Live {
+function liveOf(moment: Moment, phases: Live['phases']): Live {
+  const { phase, elapsedMs, lastsMs, planned, sent, outcomes, inFlight, latencyMsP50, latencyMsP99, faults } = moment;
   return {
+    phases,
     phase,
     elapsedMs,
     totalMs: lastsMs,
     plannedPerSecond: planned,
-    answeredPerSecond: Object.values(outcomes).reduce((sum, count) => sum + count, 0) - (outcomes.dropped ?? 0),
+    sentPerSecond: sent,
     inFlight,
     ...(latencyMsP50 === undefined || latencyMsP99 === undefined ? {} : { latencyMs: { p50: latencyMsP50, p99: latencyMsP99 } }),
     outcomes,
@@ -178,10 +218,11 @@ function liveOf({ phase, elapsedMs, lastsMs, planned, outcomes, inFlight, latenc
 }
 
 /** The first Ctrl-C undoes and stops in order; the second leaves at once, and the watchdog does the rest. */
-function stopOnSignal(interrupt: AbortController): void {
+function stopOnSignal(interrupt: AbortController, clearScreen: () => void): void {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
       if (interrupt.signal.aborted) process.exit(130);
+      clearScreen();
       console.error('\nStopping … (again to leave at once)');
       interrupt.abort(new Interruption(`interrupted by ${name}`));
     });

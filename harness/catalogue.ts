@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, UsageError } from '../core/errors.ts';
+import type { CapacitySearch } from './capacity-search.ts';
 import type { MallScenario, Scenario, TargetScenario } from './scenario.ts';
 
 export type Found = { name: string; file: string };
@@ -31,14 +32,18 @@ export async function findScenario(folder: string, nameOrPath: string): Promise<
   return { name: basename(file, '.ts'), file };
 }
 
-/** Imports a scenario file. What goes wrong inside it, a misspelled edge for instance, is a `UsageError` that names the file. */
-export async function loadScenario({ file }: Found): Promise<Scenario> {
+/**
+ * Imports a scenario file: a story or a capacity search. What goes wrong inside it, a misspelled edge for instance, is a `UsageError` that names
+ * the file.
+ */
+export async function loadScenario({ file }: Found): Promise<Scenario | CapacitySearch> {
   let exported: unknown;
   try {
     exported = ((await import(pathToFileURL(file).href)) as { default?: unknown }).default;
   } catch (cause) {
     throw new UsageError(`${file}: ${messageOf(cause)}`, { cause });
   }
+  if (isSearch(exported)) return exported;
   if (!isScenario(exported))
     throw new UsageError(`${file}: expected its default export to be scenario('name', { story, mall, shoppers, timeline })`);
   return exported;
@@ -49,3 +54,7 @@ function isScenario(exported: unknown): exported is Scenario {
   const isAboutSomething = (fields.mall && fields.shoppers) || (fields.target && fields.journey);
   return typeof fields.name === 'string' && Boolean(isAboutSomething) && Array.isArray(fields.timeline);
 }
+
+/** Whether an exported value asks for a capacity instead of telling a story. */
+export const isSearch = (exported: unknown): exported is CapacitySearch =>
+  typeof exported === 'object' && exported !== null && 'kind' in exported && exported.kind === 'capacity';

@@ -1,6 +1,7 @@
 /** The vocabulary of a scenario: all that a file in `scenarios/` imports. */
 export { blackHole, closeAfter, cut, kill, pause, reset, restart, silent, slice, slow, slowClose, throttle } from '../chaos/faults.ts';
 export { storm } from '../chaos/storm.ts';
+export { capacity } from './capacity-search.ts';
 export { amplification } from './expect/amplification.ts';
 export { balance } from './expect/balance.ts';
 export { orders, stock } from './expect/books.ts';

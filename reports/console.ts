@@ -1,27 +1,6 @@
-import { styleText } from 'node:util';
-import type { Outcome, RequestOutcome, RunRecord } from '../harness/record.ts';
-import { requestOutcomes } from '../harness/record.ts';
-import { formatCount, formatMoment, formatMs, outcomeWords, verdictWords } from './format.ts';
-
-/** What one second of a run looks like while it happens; the load driver and the fault schedule know all of it. */
-export type Live = {
-  phase: string;
-  elapsedMs: number;
-  totalMs: number;
-  /** Requests of the last second. */
-  plannedPerSecond: number;
-  answeredPerSecond: number;
-  inFlight: number;
-  /** Of the last second's served answers; absent where there were none. */
-  latencyMs?: { p50: number; p99: number };
-  /** How the last second's requests ended. */
-  outcomes: Partial<Record<RequestOutcome, number>>;
-  /** Sentences of the faults that are on. */
-  faults: string[];
-};
-
-type Style = Parameters<typeof styleText>[0];
-type Paint = (style: Style, text: string) => string;
+import type { Outcome, RunRecord } from '../harness/record.ts';
+import { verdictWords } from './format.ts';
+import { type Paint, painter, type Style } from './paint.ts';
 
 /** The verdicts of a run for a terminal: each phase with its expectations, what was observed, and at the end the outcome and where the report is. */
 export function verdictTable(record: RunRecord, { colour, width, report }: { colour: boolean; width: number; report?: string }): string {
@@ -40,45 +19,10 @@ export function verdictTable(record: RunRecord, { colour, width, report }: { col
   return [...lines, '', ...end, ''].join('\n');
 }
 
-/** One line, never wider than `width`: what matters least is left out first. */
-export function liveLine(live: Live, { colour, width }: { colour: boolean; width: number }): string {
-  const paint = painter(colour);
-  const { phase, elapsedMs, totalMs, plannedPerSecond, answeredPerSecond, inFlight, latencyMs, faults } = live;
-  const refusals = requestOutcomes.filter((outcome) => outcome !== 'ok' && (live.outcomes[outcome] ?? 0) > 0);
-  const top = refusals.toSorted((a, b) => (live.outcomes[b] ?? 0) - (live.outcomes[a] ?? 0)).slice(0, 3);
-  const parts: { text: string; style: Style; matters: number }[] = [
-    { text: phase, style: 'bold', matters: 9 },
-    { text: `${formatMoment(elapsedMs)}/${formatMoment(totalMs)}`, style: 'reset', matters: 8 },
-    { text: `${formatCount(answeredPerSecond)} of ${formatCount(plannedPerSecond)}/s`, style: 'reset', matters: 7 },
-    { text: `p50 ${latencyMs === undefined ? '–' : formatMs(latencyMs.p50)}`, style: 'reset', matters: 3 },
-    { text: `p99 ${latencyMs === undefined ? '–' : formatMs(latencyMs.p99)}`, style: 'reset', matters: 6 },
-    { text: `${formatCount(inFlight)} in flight`, style: 'reset', matters: 4 },
-    ...top.map((outcome, index) => ({
-      text: `${outcomeWords[outcome]} ${formatCount(live.outcomes[outcome] ?? 0)}`,
-      style: 'yellow' as const,
-      matters: 5 - index,
-    })),
-    ...faults.map((fault) => ({ text: `! ${fault}`, style: 'magenta' as const, matters: 2 })),
-  ];
-  const separator = ' · ';
-  const lengthOf = (texts: typeof parts) => texts.reduce((sum, { text }) => sum + text.length, 0) + separator.length * (texts.length - 1);
-  let kept = parts;
-  while (kept.length > 1 && lengthOf(kept) > width) {
-    const least = kept.reduce((a, b) => (b.matters <= a.matters ? b : a));
-    kept = kept.filter((part) => part !== least);
-  }
-  return kept.map(({ text, style }) => paint(style, text.slice(0, width))).join(separator);
-}
-
 /** On a wider terminal sentence and observation would lie too far apart to be read as one line. */
 const widestReadable = 140;
 
 const toneOf: Record<Outcome, 'green' | 'red' | 'yellow'> = { met: 'green', missed: 'red', unknown: 'yellow' };
-
-const painter =
-  (colour: boolean): Paint =>
-  (style, text) =>
-    colour && style !== 'reset' ? styleText(style, text, { validateStream: false }) : text;
 
 /** Sentence and observation side by side where there is room, else below one another. */
 function verdictLines({ outcome, sentence, observed }: RunRecord['verdicts'][number], width: number, paint: Paint): string[] {

@@ -1,18 +1,25 @@
 import type { WriteStream } from 'node:tty';
-import { type Live, liveLine } from './console.ts';
+import { type Live, liveBlock, liveLine } from './live.ts';
 
-/** Where a run is watched. On a terminal the live line is rewritten in place; elsewhere (a pipe, CI) every fifth second gets a line of its own. */
-type Terminal = {
+/**
+ * Where a run is watched. On a terminal a few live lines are rewritten in place, and all else is printed above them; elsewhere (a pipe, CI) every
+ * fifth second gets a line of its own.
+ */
+export type Terminal = {
   colour: boolean;
   width: number;
-  /** A new step of the run. */
+  /** A new step of the run; what was live in the one before is over. */
   step: (title: string) => void;
   note: (line: string) => void;
   second: (live: Live) => void;
-  /** Clears the live line; what follows is printed below. */
+  /** Clears the live lines and shows the cursor again; what follows is printed below. May be called at any time, and again. */
   end: () => void;
 };
 
+/**
+ * Between two writes the cursor rests on the first of the live lines, hidden. From there everything below can be erased without knowing how many
+ * rows it takes: a terminal that is made narrower while we sleep may have wrapped them.
+ */
 export function createTerminal({
   stream,
   now,
@@ -22,34 +29,77 @@ export function createTerminal({
   now: () => number;
   isCi: boolean;
 }): Terminal {
-  const isLive = stream.isTTY === true && !isCi;
-  const colour = isLive && (stream.hasColors?.() ?? false) && process.env.NO_COLOR === undefined;
-  const width = stream.columns ?? 120;
+  const isLive = stream.isTTY === true && !isCi && process.env.TERM !== 'dumb';
+  const colour = isLive && (stream.hasColors?.() ?? false) && (process.env.NO_COLOR ?? '') === '';
   const startMs = now();
-  const clear = () => {
-    if (isLive) stream.write('\r\u001b[K');
-  };
-  const line = (text: string) => {
-    clear();
-    stream.write(`${((now() - startMs) / 1_000).toFixed(1).padStart(6)} s  ${text}\n`);
-  };
+  let shown: Live | undefined;
   let seconds = 0;
   let phase = '';
 
   return {
     colour,
-    width,
-    step: line,
-    note: (text) => line(`  ${text}`),
-    second(live) {
-      const isNewPhase = live.phase !== phase;
-      phase = live.phase;
-      seconds = isNewPhase ? 0 : seconds + 1;
-      if (isLive) {
-        clear();
-        stream.write(liveLine(live, { colour, width: width - 1 }));
-      } else if (seconds % 5 === 0) line(`  ${liveLine(live, { colour, width: Number.POSITIVE_INFINITY })}`);
+    // Some pseudo terminals say 0 until somebody tells them better.
+    width: stream.columns || usualColumns,
+    step(title) {
+      const erased = erase();
+      print(title, erased);
     },
-    end: clear,
+    note: (text) => print(`  ${text}`),
+    second(live) {
+      seconds = live.phase === phase ? seconds + 1 : 0;
+      phase = live.phase;
+      if (!isLive) {
+        if (seconds % 5 === 0) print(`  ${liveLine(live)}`);
+        return;
+      }
+      if (shown === undefined) stream.on?.('resize', redraw);
+      shown = live;
+      redraw();
+    },
+    end() {
+      const erased = erase();
+      if (erased !== '') stream.write(erased);
+    },
   };
+
+  /** One write each, so that nothing of another can come between erasing and drawing. */
+  function print(text: string, erased = shown === undefined ? '' : toErase): void {
+    const line = `${((now() - startMs) / 1_000).toFixed(1).padStart(6)} s  ${text}\n`;
+    stream.write(`${erased}${line}${drawn()}`);
+  }
+
+  function redraw(): void {
+    stream.write(drawn());
+  }
+
+  function erase(): string {
+    if (shown === undefined) return '';
+    shown = undefined;
+    stream.off?.('resize', redraw);
+    return toErase + cursor.show;
+  }
+
+  /** Each line over the one that was there, so that nothing flickers. The last column stays free, where a terminal would begin a new line. */
+  function drawn(): string {
+    if (shown === undefined) return '';
+    const [columns, rows] = [stream.columns || usualColumns, stream.rows || usualRows];
+    // What does not fit on the screen would scroll away, out of the cursor's reach.
+    const lines = liveBlock(shown, { colour, width: columns - 1 }).slice(-Math.max(1, rows - 1));
+    const text = lines.map((line) => line + cursor.eraseLine).join('\r\n');
+    const back = lines.length > 1 ? cursor.up(lines.length - 1) : '';
+    return `${cursor.hide}${wrapping.off}\r${text}${cursor.eraseBelow}${back}\r${wrapping.on}`;
+  }
 }
+
+const [usualColumns, usualRows] = [80, 24];
+/** https://invisible-island.net/xterm/ctlseqs/ctlseqs.html */
+const cursor = {
+  hide: '\u001b[?25l',
+  show: '\u001b[?25h',
+  up: (lines: number) => `\u001b[${lines}A`,
+  eraseLine: '\u001b[K',
+  eraseBelow: '\u001b[J',
+};
+/** Should a font make a character wider than the standard does, its line is cut, not wrapped. */
+const wrapping = { off: '\u001b[?7l', on: '\u001b[?7h' };
+const toErase = `\r${cursor.eraseBelow}`;

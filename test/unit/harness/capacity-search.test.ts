@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import { describeSearch, planSearch } from '../../../harness/capacity-search.ts';
+import { breaker, capacity, errors, get, journey, latency, vocabulary } from '../../../harness/index.ts';
+
+const within = [latency('checkout').p95.below('250ms'), errors('checkout').below('1%')];
+const asked = {
+  story: 'How much?',
+  mall: {},
+  shoppers: { browse: 5, view: 3, checkout: 2 },
+  within,
+  from: '40/s',
+  lasts: '8s',
+  precision: '5%',
+} as const;
+
+test('a trial lasts as long as was asked, or as its percentile needs at that rate', () => {
+  const { trialMs } = planSearch(capacity('capacity', asked));
+  // Where 248 checkouts are expected, 200 are sure to be made; one shopper in five makes one.
+  expect(trialMs(40)).toBe(32_000);
+  expect(trialMs(80)).toBe(16_000);
+  expect(trialMs(400)).toBe(8_000);
+});
+
+test('the first trial is planned like any phase: what has to stand for it has to stand for all', () => {
+  const { plan, precision, upToPerSecond } = planSearch(capacity('capacity', asked));
+  expect(plan.phases.map(({ lastsMs }) => lastsMs)).toEqual([32_000]);
+  expect(plan.replicas.gateway).toBeGreaterThan(0);
+  expect({ precision, upToPerSecond }).toEqual({ precision: 0.05, upToPerSecond: 5_000 });
+});
+
+test('a target of one’s own is asked in the words of its journey', () => {
+  const words = vocabulary('list');
+  const visit = journey(['list'], async ({ step }) => {
+    await step('list', get('/'));
+  });
+  const { plan, trialMs } = planSearch(
+    capacity('mine', {
+      ...{ story: 'How much?', target: { http: 'http://127.0.0.1:3000' }, journey: visit },
+      ...{ within: [words.latency('list').p99.below('50ms')], from: '100/s', lasts: '5s', precision: '10%' },
+    }),
+  );
+  expect(plan.scenario).toHaveProperty('target');
+  expect(trialMs(100)).toBe(12_000);
+});
+
+test('says in words what it is going to do', () => {
+  const text = describeSearch(planSearch(capacity('capacity', asked)));
+  expect(text).toContain('from 40/s to 5000/s, to within 5%');
+  expect(text).toContain(within[0]?.sentence);
+  expect(text).toContain('each trial lasts 8 s to 32 s');
+});
+
+test.each([
+  [{ within: [] }, 'expected a target such as'],
+  [{ within: [breaker('orders->payment').stays('closed')] }, "not by 'the breaker on orders->payment stays closed'"],
+  [{ within: [latency('browse').p95.within(2, 'before')] }, 'each trial stands alone'],
+  [{ from: '0.4x' }, "The rate '0.4x' is a multiple of the capacity"],
+  [{ from: '0/s' }, "expected 'from' to be a rate above 0, got '0/s'"],
+  [{ upTo: '40/s' }, "expected 'upTo' to be a rate above '40/s', got '40/s'"],
+  [{ lasts: '2s' }, "expected a trial that lasts from 5s to 60s, got '2s'"],
+  [{ lasts: 'soon' as '1s' }, "got 'soon'"],
+  [{ precision: '0%' }, "expected a precision from 1% to 50%, got '0%'"],
+  [{ within: [latency('checkout').p99.below('1s')] }, 'a trial of 138 s is needed'],
+  [{ shoppers: { browse: 0, view: 0, checkout: 0 } }, 'Expected some shoppers'],
+] as const)('%o is refused with one sentence', (change, sentence) => {
+  expect(() => planSearch(capacity('capacity', { ...asked, ...change }))).toThrow(sentence);
+});

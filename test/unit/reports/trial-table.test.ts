@@ -1,0 +1,46 @@
+import { stripVTControlCharacters } from 'node:util';
+import { expect, test } from 'vitest';
+import { type TrialRow, trialLine, trialTable } from '../../../reports/trial-table.ts';
+import { displayWidth } from '../../../reports/width.ts';
+
+const sentence = '95% of served checkout requests finish within 250ms';
+const row = (number: number, ratePerSecond: number, outcome: TrialRow['outcome']): TrialRow => ({
+  ...{ number, ratePerSecond, outcome, lastedMs: 8_000, failedShare: outcome === 'missed' ? 0.034 : 0 },
+  latencyMs: { route: 'checkout', p50: 12.3, p99: 180 },
+  verdicts: [{ sentence, outcome, observed: '141 ms over 320 requests', intervalMs: { from: 132, to: 155 } }],
+});
+const search = {
+  trials: [
+    row(1, 40, 'met'),
+    row(2, 1_280, 'missed'),
+    row(3, 640, 'undecided'),
+    { ...row(4, 640, 'unknown'), verdicts: [{ sentence, outcome: 'unknown' as const, observed: 'late' }] },
+  ],
+  outcome: 'met' as const,
+  why: '412/s (met 3 of 3; 433/s missed 2 of 3, met 1)',
+};
+
+test('tells every trial on a line of its own and the answer below', () => {
+  expect(trialTable({ ...search, file: 'runs/capacity/search.json' }, { colour: false, width: 200 })).toBe(`
+#     rate  for      p50     p99         interval  failed  verdict
+1     40/s  8 s  12.3 ms  180 ms  132 ms – 155 ms      0%  ✓ met
+2  1,280/s  8 s  12.3 ms  180 ms  132 ms – 155 ms    3.4%  ✗ missed     ${sentence}: 141 ms over 320 requests
+3    640/s  8 s  12.3 ms  180 ms  132 ms – 155 ms      0%  ~ undecided  ${sentence}: 141 ms over 320 requests
+4    640/s  8 s  12.3 ms  180 ms                –      0%  ? unknown    ${sentence}: late
+
+✓ 412/s (met 3 of 3; 433/s missed 2 of 3, met 1)
+  runs/capacity/search.json
+`);
+});
+
+test.each([40, 80, 120])('keeps every line of the trials within %d columns', (width) => {
+  const lines = stripVTControlCharacters(trialTable(search, { colour: true, width }))
+    .split('\n')
+    .slice(0, -3);
+  for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(width);
+});
+
+test('tells one trial on one line while the search goes on, with the reason where it did not meet', () => {
+  expect(trialLine(row(1, 40, 'met'))).toBe('40/s: ✓ met · p50 12.3 ms · p99 180 ms · 0% failed');
+  expect(trialLine(row(2, 1_280, 'missed'))).toContain(`1,280/s: ✗ missed (${sentence}: 141 ms over 320 requests) · p50`);
+});
