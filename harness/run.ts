@@ -1,9 +1,10 @@
 import { messageOf } from '../core/errors.ts';
-import { runClock } from '../core/time.ts';
+import { type RunClock, runClock } from '../core/time.ts';
 import { changesWithout, type Mechanism, type TuningChanges } from '../system/tuning.ts';
 import { findCapacity } from './capacity.ts';
 import type { PlayedFault } from './fault-log.ts';
 import { conclude, type JudgedExpectation, judge } from './judge.ts';
+import { isOpen } from './load.ts';
 import { type Evidence, observationsOf } from './observe/evidence.ts';
 import { checkPercentiles, type Plan } from './plan.ts';
 import type { RunRecord } from './record.ts';
@@ -74,15 +75,16 @@ async function play({ settings, folder, undo }: { settings: RunSettings; folder:
   checkPercentiles(plan, capacityPerSecond);
 
   steps.begin('timeline');
+  const countsFromMs = await beginOfCounts({ plan, testbed, clock });
   const judgeNow = async (phase: PlayedPhase, faults: readonly PlayedFault[]) => {
     await spansArrive({ testbed, signal });
-    return judgePhase(phase, observationsOf(await collectEvidence({ testbed, faults })), faults);
+    return judgePhase(phase, observationsOf(await collectEvidence({ testbed, faults, countsFromMs })), faults);
   };
   const played = await playTimeline({ plan, testbed, clock, capacityPerSecond, signal, judgeNow, onMoment: watch.moment });
 
   steps.begin('books');
   await settle({ testbed, signal });
-  const evidence = await collectEvidence({ testbed, faults: played.faults });
+  const evidence = await collectEvidence({ testbed, faults: played.faults, countsFromMs });
   const verdicts = judgeAll(plan, played, evidence);
   const conclusion = conclude({ verdicts, stoppedBy: played.stoppedBy, abortedBy: played.aborted?.why });
   const record = tellRecord({
@@ -116,8 +118,36 @@ function judgeAll(plan: Plan, { phases, faults, stoppedBy, aborted }: Played, ev
   return [...verdicts, ...judge({ phase: null, expectations: plan.scenario.always ?? [], seen: observe(null) })];
 }
 
+/**
+ * Between two readings a counter is taken to grow evenly, so there has to be a pair of them between which nobody came. A crowd leaves without its
+ * last answers, and nobody knows how many those would have been: then what the gateways count tells nothing.
+ */
+async function beginOfCounts({
+  plan,
+  testbed: { scraper, epochMs },
+  clock,
+}: {
+  plan: Plan;
+  testbed: Testbed;
+  clock: RunClock;
+}): Promise<number | undefined> {
+  if (!plan.phases.every(({ phase }) => isOpen(phase.load))) return undefined;
+  await scraper.scrapeNow();
+  const betweenMs = clock.nowMs() - epochMs;
+  await scraper.scrapeNow();
+  return betweenMs;
+}
+
 /** What has been collected so far, and what the database says now. A database that cannot be read says nothing. */
-async function collectEvidence({ testbed, faults }: { testbed: Testbed; faults: readonly PlayedFault[] }): Promise<Evidence> {
+async function collectEvidence({
+  testbed,
+  faults,
+  countsFromMs,
+}: {
+  testbed: Testbed;
+  faults: readonly PlayedFault[];
+  countsFromMs: number | undefined;
+}): Promise<Evidence> {
   const { driver, spans, scraper, epochMs, replicas, auditor } = testbed;
   const recording = await driver.finish();
   const audit = await auditor.read(recording.checkouts.kept).catch(() => undefined);
@@ -127,6 +157,7 @@ async function collectEvidence({ testbed, faults }: { testbed: Testbed; faults: 
     spans,
     samples: scraper,
     epochMs,
+    ...(countsFromMs === undefined ? {} : { countsFromMs }),
     replicas,
     deaths,
     faults,

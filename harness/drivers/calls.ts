@@ -21,7 +21,7 @@ export function createCaller<C extends Calls>(send: (question: Question, onFaile
         if (ended !== undefined) return reject(ended.why);
         const id = asked++;
         open.set(id, { resolve, reject });
-        send({ id, call: name, args }, (cause) => reject(ended === undefined ? cause : ended.why));
+        send({ id, call: name, args }, reject);
       })) as unknown as Call<C>,
     /** The first reason stands. */
     end: (why: unknown) => {

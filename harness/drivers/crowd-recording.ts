@@ -32,7 +32,10 @@ function withCrowd(recording: Recording, { phase: name, seconds, shoppers, check
 
   return {
     ...recording,
-    phases: recording.phases.map((other) => (other === phase ? { ...phase, intended: shoppers, shoppers, planned: sent, sent } : other)),
+    // Those who came before may still make requests in it.
+    phases: recording.phases.map((other) =>
+      other === phase ? { ...phase, intended: shoppers, shoppers, planned: phase.planned + sent, sent: phase.sent + sent } : other,
+    ),
     totals: [
       ...recording.totals,
       ...[...totals.values()].map(({ histogram, ...total }) => ({

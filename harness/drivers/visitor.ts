@@ -74,10 +74,8 @@ function overGrpc(
   const transport = createGrpcTransport({ ...clock, proto, tls });
   const send: Send = (ask, traceparent, onReply) => {
     const { call, message, metadata } = grpcOf(ask);
-    transport.send(
-      { address, method: call, message, metadata: { ...metadata, ...(traceparent === undefined ? {} : { traceparent }) } },
-      onReply,
-    );
+    const all = traceparent === undefined ? metadata : { ...metadata, traceparent };
+    transport.send({ address, method: call, message, ...(all === undefined ? {} : { metadata: all }) }, onReply);
   };
   return {
     connections: transport.connections,

@@ -18,6 +18,8 @@ export type Evidence = {
   spans: SpanStore;
   samples: Scraper;
   epochMs: number;
+  /** A moment between two readings of the counters with nobody at the gateways: what they count from then on is the load. Absent where there is none. */
+  countsFromMs?: number;
   replicas: readonly Replica[];
   /** Processes of the mall that ended without being told to. */
   deaths: readonly { instance: string; how: string }[];

@@ -6,14 +6,14 @@ import { latenessOf, msAtPercentile, outcomesOf, paceOf, type RecordedPhase, typ
 import type { Scraper } from './metrics.ts';
 import type { Ground, Window } from './observations.ts';
 
-/** What it takes to tell; times of samples begin at `epochMs` of the run's clock. */
+/** What it takes to tell. From `countsFromMs` of the samples' time on, gateways counted the load and nothing else. */
 type Seen = {
   recording: Recording;
   samples: Pick<Scraper, 'counterIncrease'>;
   replicas: readonly Replica[];
   faults: readonly PlayedFault[];
   deaths: readonly unknown[];
-  epochMs: number;
+  countsFromMs?: number;
 };
 
 /** How the generator and its machine were in a window, and whether the visitors of these phases came. */
@@ -65,11 +65,11 @@ const secondMs = 1_000;
  * What the gateways say they have answered since the first shopper came. Requests without an answer may have reached them or not. A gateway that
  * was taken away has forgotten.
  */
-function countedByGateways({ recording, samples, replicas, faults, deaths, epochMs }: Seen): Ground['counted'] {
+function countedByGateways({ recording, samples, replicas, faults, deaths, countsFromMs }: Seen): Ground['counted'] {
   const gateways = replicas.filter(({ service }) => service === 'gateway');
   const isGone = deaths.length > 0 || faults.some(({ fault }) => subjectOf(fault) === 'gateway');
-  if (gateways.length === 0 || isGone) return undefined;
-  const window = { fromMs: recording.startMs - epochMs - 500, untilMs: Number.POSITIVE_INFINITY };
+  if (gateways.length === 0 || isGone || countsFromMs === undefined) return undefined;
+  const window = { fromMs: countsFromMs, untilMs: Number.POSITIVE_INFINITY };
   const counts = gateways.map(({ instance }) =>
     samples.counterIncrease({ name: 'http_server_requests_code_total', labels: { instance }, window }).get(instance),
   );

@@ -5,6 +5,7 @@ import { createSampleStore } from './samples.ts';
 
 /** What is read of each page. */
 const families = [
+  'http_server_requests_code_total',
   'mall_breaker_requests_total',
   'mall_shedding_requests_total',
   'mall_p2c_picks_total',

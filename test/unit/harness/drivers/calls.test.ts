@@ -25,6 +25,19 @@ test.each<[string, (call: ReturnType<typeof connected>['call']) => Promise<unkno
   await expect(ask(connected().call)).rejects.toThrow(message);
 });
 
+test('an error travels with its stack, but without what caused it: that may be nothing that can be copied', async () => {
+  const thrown = new Error('too much', { cause: { of: () => 1 } });
+  const reply = await answer({ fail: () => Promise.reject(thrown) }, { id: 1, call: 'fail', args: [] });
+  const failed = structuredClone('failed' in reply ? reply.failed : undefined);
+  expect(failed).toBeInstanceOf(Error);
+  expect([failed?.message, failed?.stack, failed?.cause]).toEqual(['too much', thrown.stack, undefined]);
+});
+
+test('what is thrown and no error arrives as one', async () => {
+  const reply = await answer({ fail: () => Promise.reject('a word') }, { id: 1, call: 'fail', args: [] });
+  expect(reply).toMatchObject({ failed: { message: 'a word' } });
+});
+
 test('a question that cannot be sent fails, and no other', async () => {
   const { call } = createCaller<Sums>(({ args }, onFailed) => {
     if (args[0] === 1) onFailed(new Error('no way through'));

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { counter, measure } from '../../../../harness/drivers/ledger.ts';
@@ -100,8 +101,9 @@ test('a thought between two times is drawn evenly, from a stream of the visitor 
   await target.sleep(1_001);
   expect(target.asked()).toBeGreaterThan(150);
   expect(target.asked()).toBeLessThan(250);
+  expect(target.listeners()).toBe(400 - target.asked());
   await target.sleep(1_000);
-  expect(target.asked()).toBe(400);
+  expect([target.asked(), target.listeners()]).toEqual([400, 0]);
 });
 
 test('the same number in another phase chooses otherwise', () => {
@@ -385,6 +387,8 @@ function lived(visit: (visitor: Visitor) => Promise<void>, { traced = false } = 
     },
     halt: () => halting.abort(new Error('The load has been broken off')),
     asked: () => asked,
+    /** Of the end of the load. */
+    listeners: () => getEventListeners(halting.signal, 'abort').length,
     left: () => left,
     waiting: () => waiting.length,
     of: (step: string) => noted.filter((row) => row.step === step),

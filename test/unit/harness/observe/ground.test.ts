@@ -11,7 +11,6 @@ import { newHistogram, type Recording, toBase64 } from '../../../../harness/reco
 import type { Service } from '../../../../system/topology.ts';
 
 const startMs = 1_700_000_000_000;
-const epochMs = startMs - 10_000;
 type Seen = Parameters<typeof groundOf>[0];
 
 test('intended visitors are held against those that arrived, phase by phase', () => {
@@ -107,6 +106,11 @@ test('checkouts that were repeated are in no other count, but the gateways saw t
   expect(ground(seen).counted).toEqual({ answered: 80, sent: 97, byServer: 97 });
 });
 
+test('gateways are asked for no count when nobody knows when the load began', () => {
+  const { countsFromMs: _, ...seen } = evidence({ phases: [aPhase('calm', 0, 3_000)], outcomes, gateways: [80] });
+  expect(ground(seen).counted).toBeUndefined();
+});
+
 test.each<[string, Partial<Parameters<typeof evidence>[0]>]>([
   ['there is none', {}],
   ['one was never read', { gateways: [60, undefined] }],
@@ -140,7 +144,7 @@ function played(fault: Fault, { fromMs, untilMs }: { fromMs: number; untilMs: nu
     fault,
     places: [],
     askedMs: startMs + fromMs,
-    fromMs: startMs + fromMs + 5,
+    fromMs: startMs + fromMs + 300,
     untilMs: startMs + untilMs,
     effects: [],
   };
@@ -183,7 +187,7 @@ function evidence({
   }
   const seconds = Math.max(lagsMs.length, drops.length);
   return {
-    ...{ samples, faults, deaths, epochMs },
+    ...{ samples, faults, deaths, countsFromMs: 9_300 },
     replicas: gateways.map((_, index) => aReplica('gateway', index + 1)),
     recording: {
       startMs,
