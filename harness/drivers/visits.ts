@@ -82,14 +82,15 @@ export function createVisits({
     // When the next step is meant to start, and whether that is a plan that one can be late for.
     let readyMs = intendedMs;
     let isPlanned = true;
+    let thoughtSlackMs = 0;
 
     function step(name: string, ask: Ask, how?: Parameters<Visitor['step']>[2]): Promise<Answer> {
       const index = indexOfStep.get(name);
       if (index === undefined) throw new TypeError(`Expected one of the journey's steps (${source.steps.join(', ')}), got '${name}'`);
       const span = spanOf?.(index);
       const dispatchedMs = now();
-      // Timers may be early by a fraction of a millisecond, and who thinks may do something else meanwhile.
-      const meantMs = Math.min(readyMs, dispatchedMs);
+      // Timers may also be early by a fraction of a millisecond, and who thinks may do something else meanwhile.
+      const meantMs = Math.min(readyMs + thoughtSlackMs, dispatchedMs);
       const window = windowOf(meantMs);
 
       return new Promise((resolve) => {
@@ -121,12 +122,14 @@ export function createVisits({
         watcher.sent();
         if (isPlanned) ledger.record(window, measure.lag, 0, 0, toUs(dispatchedMs - meantMs));
         isPlanned = false;
+        thoughtSlackMs = 0;
       });
     }
 
     const think = (from: Duration, until: Duration = from): Promise<void> => {
       readyMs += drawn(toMs(from), toMs(until), random);
       isPlanned = true;
+      thoughtSlackMs = timerMs;
       return wait(readyMs - now(), signal);
     };
 
@@ -146,6 +149,9 @@ export function createVisits({
 
 /** Somebody of a phase (from 0); no other of it has this number. */
 type Arrival = { number: number; phase: number; intendedMs: number };
+
+/** Timers count whole milliseconds, and nobody minds if a thought takes that much longer. What is later than that is lag. */
+const timerMs = 1;
 
 const outcomeIndex = Object.fromEntries(requestOutcomes.map((outcome, index) => [outcome, index])) as Record<RequestOutcome, number>;
 

@@ -44,7 +44,7 @@ test('a step after another one is meant to start when that has ended, and nobody
   expect(target.ofMeasure('lag')).toEqual([0]);
 });
 
-test('a step after a thought is meant to start when the thought is over, and who comes late lags', async () => {
+test('a step after a thought is meant to start when the thought is over, and who comes later than timers are lags', async () => {
   const target = lived(async ({ step, think }) => {
     await step('list', get('/'));
     await think('1s');
@@ -59,8 +59,9 @@ test('a step after a thought is meant to start when the thought is over, and who
   await target.sleep(1);
   expect(target.asked()).toBe(2);
   await target.answer({ writtenMs: 1_066, endedMs: 1_100 });
-  expect(target.ofMeasure('lag')).toEqual([0, 26]);
-  expect(target.of('buy')).toMatchObject([{ measure: 'response', window: 1_040, ms: 60 }, { measure: 'queue', ms: 0 }, { ms: 34 }]);
+  // One of them is how timers count.
+  expect(target.ofMeasure('lag')).toEqual([0, 25]);
+  expect(target.of('buy')).toMatchObject([{ measure: 'response', window: 1_041, ms: 59 }, { measure: 'queue', ms: 0 }, { ms: 34 }]);
 });
 
 test('a timer that is early by a fraction of a millisecond makes no response look shorter than its service', async () => {
