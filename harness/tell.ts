@@ -193,6 +193,8 @@ function timelinePoints(recording: Recording): TimelinePoint[] {
 }
 
 function breakerSeries(evidence: Evidence): RunRecord['breakers'] {
+  // Without a mall there are no edges.
+  if (evidence.replicas.length === 0) return [];
   const back = epochToTimeline(evidence);
   return [...evidence.spans.edges(evidence.recording.startMs - evidence.epochMs)].map(([edge, seconds]) => ({
     edge,
@@ -216,6 +218,7 @@ function pickSeries(evidence: Evidence): RunRecord['picks'] {
 }
 
 function sheddingSeries(evidence: Evidence): RunRecord['shedding'] {
+  if (evidence.replicas.length === 0) return [];
   const window = { fromMs: 0, untilMs: evidence.recording.phases.at(-1)?.untilMs ?? 0 };
   return services.map((service: Service) => {
     const { points } = sheddingOf(evidence, service, window);

@@ -17,8 +17,8 @@ export type Live = {
   inFlight: number;
   /** Of the last second's served answers; absent where there were none. */
   latencyMs?: { p50: number; p99: number };
-  /** How late the load generator itself was, at p99; absent where it does not say. */
-  lagMsP99?: number;
+  /** How late the load generator itself was at most; absent where it does not say. */
+  lagMsMax?: number;
   /** How the last second's requests ended. */
   outcomes: Partial<Record<RequestOutcome, number>>;
   /** Sentences of the faults that are on. */
@@ -74,18 +74,18 @@ function fitted(parts: readonly Part[], width: number): Part[] {
 
 const widthOf = (parts: readonly Piece[]) => joined(parts).reduce((sum, { text }) => sum + displayWidth(text), 0);
 
-function paceParts({ plannedPerSecond, sentPerSecond, inFlight, latencyMs, lagMsP99 }: Live): Part[] {
-  const isLate = lagMsP99 !== undefined && lagMsP99 > readableLagMs;
+function paceParts({ plannedPerSecond, sentPerSecond, inFlight, latencyMs, lagMsMax }: Live): Part[] {
+  const isLate = lagMsMax !== undefined && lagMsMax > readableLagMs;
   return [
     { text: `sent ${formatCount(sentPerSecond)} of ${formatCount(plannedPerSecond)}/s`, style: 'reset', matters: 7 },
     { text: `p50 ${latencyMs === undefined ? '–' : formatMs(latencyMs.p50)}`, style: 'reset', matters: 3 },
     { text: `p99 ${latencyMs === undefined ? '–' : formatMs(latencyMs.p99)}`, style: 'reset', matters: 6 },
     { text: `${formatCount(inFlight)} in flight`, style: 'reset', matters: 4 },
-    ...(lagMsP99 === undefined
+    ...(lagMsMax === undefined
       ? []
       : [
           {
-            text: `generator ${formatMs(lagMsP99)} late`,
+            text: `generator ${formatMs(lagMsMax)} late`,
             style: isLate ? ('yellow' as const) : ('reset' as const),
             matters: isLate ? 6.5 : 1,
           },

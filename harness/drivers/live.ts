@@ -15,10 +15,12 @@ export type LiveSecond = {
   /** Absent in a second that served nobody. */
   latencyMsP50?: number;
   latencyMsP99?: number;
+  /** How late the latest was sent on their way who came by the plan. */
+  lagMsMax: number;
 };
 
 /** What one thread saw in a second, as plain data; `served` are the buckets of response times. */
-export type LiveCounts = Pick<LiveSecond, 'planned' | 'sent' | 'inFlight' | 'outcomes' | 'routes'> & { served: Uint32Array };
+export type LiveCounts = Pick<LiveSecond, 'planned' | 'sent' | 'inFlight' | 'outcomes' | 'routes' | 'lagMsMax'> & { served: Uint32Array };
 
 /** Counts what happens until it is taken, then starts anew. */
 export function createLiveCounts() {
@@ -30,6 +32,9 @@ export function createLiveCounts() {
     },
     sent: () => {
       counts.sent += 1;
+    },
+    late: (lagMs: number) => {
+      if (lagMs > counts.lagMsMax) counts.lagMsMax = lagMs;
     },
     ended: (route: string, outcome: RequestOutcome, responseMs: number) => {
       counts.outcomes[outcome] = (counts.outcomes[outcome] ?? 0) + 1;
@@ -57,6 +62,7 @@ export function liveSecond(now: { phase: string; atMs: number }, threads: readon
     all.planned += thread.planned;
     all.sent += thread.sent;
     all.inFlight += thread.inFlight;
+    all.lagMsMax = Math.max(all.lagMsMax, thread.lagMsMax);
     for (const [outcome, count] of Object.entries(thread.outcomes)) {
       all.outcomes[outcome as RequestOutcome] = (all.outcomes[outcome as RequestOutcome] ?? 0) + count;
     }
@@ -75,4 +81,7 @@ export function liveSecond(now: { phase: string; atMs: number }, threads: readon
   };
 }
 
-const noCounts = (): LiveCounts => ({ planned: 0, sent: 0, inFlight: 0, outcomes: {}, routes: {}, served: new Uint32Array(bucketCount) });
+const noCounts = (): LiveCounts => ({
+  ...{ planned: 0, sent: 0, inFlight: 0, lagMsMax: 0 },
+  ...{ outcomes: {}, routes: {}, served: new Uint32Array(bucketCount) },
+});

@@ -27,6 +27,7 @@ export type Settled = { step: number; outcome: RequestOutcome; intendedMs: numbe
 export type Watcher = {
   planned: () => void;
   sent: () => void;
+  late: (lagMs: number) => void;
   ended: (step: string, outcome: RequestOutcome, responseMs: number) => void;
   settled?: (request: Settled) => void;
   /** The journey itself threw: a mistake of the scenario. */
@@ -120,7 +121,10 @@ export function createVisits({
         ledger.count(window, counter.sent);
         watcher.planned();
         watcher.sent();
-        if (isPlanned) ledger.record(window, measure.lag, 0, 0, toUs(dispatchedMs - meantMs));
+        if (isPlanned) {
+          ledger.record(window, measure.lag, 0, 0, toUs(dispatchedMs - meantMs));
+          watcher.late(dispatchedMs - meantMs);
+        }
         isPlanned = false;
         thoughtSlackMs = 0;
       });

@@ -14,7 +14,7 @@ export const liveSecond: Live = {
   sentPerSecond: 1_498,
   inFlight: 81,
   latencyMs: { p50: 31.23, p99: 412.7 },
-  lagMsP99: 0.42,
+  lagMsMax: 0.42,
   outcomes: { ok: 300, limited: 1, shed: 120, degraded: 30, timeout: 3 },
   faults: ['orders->payment: slowed by 1s ± 200ms'],
 };

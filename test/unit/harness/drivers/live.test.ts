@@ -6,6 +6,7 @@ test('a second counts what happened in it, and the next starts from nothing', ()
   for (let index = 1; index <= 100; index++) {
     live.planned();
     live.sent();
+    live.late(index / 100);
     live.ended('browse', 'ok', index);
   }
   live.planned();
@@ -17,6 +18,7 @@ test('a second counts what happened in it, and the next starts from nothing', ()
     phase: 'rush',
     atMs: 1_000,
     inFlight: 3,
+    lagMsMax: 1,
     planned: 101,
     sent: 100,
     outcomes: { ok: 100, dropped: 1, shed: 1 },
@@ -28,6 +30,7 @@ test('a second counts what happened in it, and the next starts from nothing', ()
     phase: 'rush',
     atMs: 2_000,
     inFlight: 0,
+    lagMsMax: 0,
     planned: 0,
     sent: 0,
     outcomes: {},
@@ -42,6 +45,7 @@ test('the second of several threads is that of one which saw it all', () => {
     for (const counts of [thread, whole]) {
       counts.planned();
       counts.sent();
+      counts.late(index % 7);
       counts.ended(index % 2 === 0 ? 'browse' : 'view', index % 10 === 0 ? 'reset' : 'ok', index);
     }
   }

@@ -342,6 +342,7 @@ function lived(visit: (visitor: Visitor) => Promise<void>, { traced = false } = 
     },
     watcher: {
       planned: () => void counted.watchedPlanned++,
+      late: () => undefined,
       sent: () => void counted.watchedSent++,
       ended: (_step, outcome) => void ended.push(outcome),
       settled: (request) => void settled.push(request),
