@@ -1,7 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { arrivalTimes, type Schedule } from '../schedule.ts';
 import { clockOf } from './clock.ts';
-import { type Bell, createWakes, ring, type Sleeper, waitFor } from './wakes.ts';
+import { type Bell, createWakes, quantumAt, ring, type Sleeper, waitFor } from './wakes.ts';
 
 /**
  * The thread of the metronome. Its event loop never turns: it sleeps on a cell of shared memory, which wakes it to the microsecond and as soon
@@ -18,7 +18,7 @@ const { epochOffsetNs, orders, quantumMs, spinMs } = workerData as MetronomeStar
 if (parentPort === null) throw new Error('The metronome is a worker thread: start it with startMetronome');
 const owner = parentPort;
 const now = clockOf(epochOffsetNs);
-const wakes = createWakes({ now, quantumMs });
+const wakes = createWakes({ now });
 const sleepers: Sleeper[] = [];
 
 for (;;) {
@@ -38,10 +38,15 @@ function follow(order: MetronomeOrder) {
         startMs: order.startMs,
         arrivals: arrivalTimes(order.schedule),
         sleepers: order.bells.flatMap((bell) => sleepers[bell] ?? []),
+        quantumMs: quantumAt(peakOf(order.schedule) / order.bells.length, quantumMs),
       });
     case 'halt':
       return wakes.halt();
     default:
       order satisfies never;
   }
+}
+
+function peakOf({ stages }: Schedule): number {
+  return stages.reduce((peak, { fromPerSecond, toPerSecond }) => Math.max(peak, fromPerSecond, toPerSecond), 0);
 }

@@ -88,6 +88,8 @@ export function createVisits({
     function step(name: string, ask: Ask, how?: Parameters<Visitor['step']>[2]): Promise<Answer> {
       const index = indexOfStep.get(name);
       if (index === undefined) throw new TypeError(`Expected one of the journey's steps (${source.steps.join(', ')}), got '${name}'`);
+      // Else who never thinks, or goes on for ever, would hold up the end of a load that was broken off.
+      if (signal.aborted) return awaitedOrNot(Promise.reject(signal.reason));
       const span = spanOf?.(index);
       const dispatchedMs = now();
       // Timers may also be early by a fraction of a millisecond, and who thinks may do something else meanwhile.
@@ -134,19 +136,22 @@ export function createVisits({
       readyMs += drawn(toMs(from), toMs(until), random);
       isPlanned = true;
       thoughtSlackMs = timerMs;
-      return wait(readyMs - now(), signal);
+      return awaitedOrNot(wait(readyMs - now(), signal));
     };
 
-    void live();
-
-    async function live() {
-      try {
-        await source.visit({ step, think, number, random, signal });
-      } catch (thrown) {
-        if (!signal.aborted) watcher.stumbled(messageOf(thrown));
-      }
+    const end = () => {
       isAtEnd = true;
       leave();
+    };
+    const stumble = (thrown: unknown) => {
+      if (!signal.aborted) watcher.stumbled(messageOf(thrown));
+      end();
+    };
+    try {
+      // One promise less than with an async function around it, which is felt at 100,000 visits a second.
+      Promise.resolve(source.visit({ step, think, number, random, signal })).then(end, stumble);
+    } catch (thrown) {
+      stumble(thrown);
     }
   };
 }
@@ -172,6 +177,12 @@ function isAccepted(accepts: (answer: Answer) => boolean, answer: Answer): boole
     // Such as a field of a body that has none: that is what a wrong answer is.
     return false;
   }
+}
+
+/** A journey may do something else before it awaits a thought: that the load ends meanwhile must not end the thread. */
+function awaitedOrNot<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
 
 function wait(ms: number, signal: AbortSignal): Promise<void> {

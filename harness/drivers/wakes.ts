@@ -9,7 +9,13 @@ import type { MessagePort } from 'node:worker_threads';
 const clockToleranceMs = 0.005;
 
 export type Sleeper = { ring: () => void };
-export type PlayedArrivals = { startMs: number; arrivals: Iterable<number>; sleepers: readonly Sleeper[] };
+export type PlayedArrivals = {
+  startMs: number;
+  arrivals: Iterable<number>;
+  sleepers: readonly Sleeper[];
+  /** Nobody is woken twice within so long; the last word on a sleeper counts. */
+  quantumMs: number;
+};
 export type Wakes = {
   /** Arrival number i, `arrivals` ms after `startMs`, wakes sleeper number i modulo their count. Phases may be told ahead, and may overlap. */
   play: (phase: PlayedArrivals) => void;
@@ -20,17 +26,18 @@ export type Wakes = {
 };
 
 /**
- * Nobody is woken twice within `quantumMs`, for who wakes starts all that is due: at high rates arrivals share a wake, and what a wake costs is
+ * Nobody is woken twice within a quantum, for who wakes starts all that is due: at high rates arrivals share a wake, and what a wake costs is
  * spent at most 1000 / quantumMs times a second. Arrivals that are met by a rest are up to one quantum late.
  */
-export function createWakes({ now, quantumMs }: { now: () => number; quantumMs: number }): Wakes {
-  type Turns = { sleeper: Sleeper; restsUntilMs: number; wakesAtMs: number };
+export function createWakes({ now }: { now: () => number }): Wakes {
+  type Turns = { sleeper: Sleeper; restsUntilMs: number; wakesAtMs: number; quantumMs: number };
   const turns = new Map<Sleeper, Turns>();
   let phases: { next: () => void; dueMs: number; turns: Turns }[] = [];
 
   return {
-    play: ({ startMs, arrivals, sleepers }) => {
+    play: ({ startMs, arrivals, sleepers, quantumMs }) => {
       const order = sleepers.map(turnsOf);
+      for (const each of order) each.quantumMs = quantumMs;
       const iterator = arrivals[Symbol.iterator]();
       let index = 0;
       const first = order[0];
@@ -58,7 +65,7 @@ export function createWakes({ now, quantumMs }: { now: () => number; quantumMs: 
         if (each.wakesAtMs > nowMs) continue;
         each.sleeper.ring();
         each.wakesAtMs = Number.POSITIVE_INFINITY;
-        each.restsUntilMs = nowMs + quantumMs;
+        each.restsUntilMs = nowMs + each.quantumMs;
       }
       assign(nowMs);
       phases = phases.filter(({ dueMs }) => dueMs < Number.POSITIVE_INFINITY);
@@ -67,7 +74,12 @@ export function createWakes({ now, quantumMs }: { now: () => number; quantumMs: 
   };
 
   function turnsOf(sleeper: Sleeper): Turns {
-    const known = turns.get(sleeper) ?? { sleeper, restsUntilMs: Number.NEGATIVE_INFINITY, wakesAtMs: Number.POSITIVE_INFINITY };
+    const known = turns.get(sleeper) ?? {
+      sleeper,
+      restsUntilMs: Number.NEGATIVE_INFINITY,
+      wakesAtMs: Number.POSITIVE_INFINITY,
+      quantumMs: 0,
+    };
     turns.set(sleeper, known);
     return known;
   }
@@ -82,6 +94,12 @@ export function createWakes({ now, quantumMs }: { now: () => number; quantumMs: 
     }
   }
 }
+
+/**
+ * How long one who is woken rests: `shortestMs` at rates at which a wake of their own for most arrivals costs little, more in proportion beyond
+ * 5,000 arrivals a second, and at most a millisecond.
+ */
+export const quantumAt = (ratePerSecond: number, shortestMs: number) => Math.min(1, shortestMs * Math.max(1, ratePerSecond / 5_000));
 
 /**
  * Sleeps until shortly before `whenMs` and looks at the clock without pause for the rest, as no system wakes anyone to the microsecond. `sleep`

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { bellOf, createWakes, onWake, ring, waitFor } from '../../../../harness/drivers/wakes.ts';
+import { bellOf, createWakes, onWake, quantumAt, ring, waitFor } from '../../../../harness/drivers/wakes.ts';
 
 const quantumMs = 0.25;
 /** What clocks of different threads may differ by. */
@@ -12,14 +12,14 @@ const toleranceMs = 0.01;
 function played(phases: readonly { startMs: number; arrivals: readonly number[]; sleepers: readonly string[] }[], { lateMs = 0 } = {}) {
   let nowMs = 0;
   const rings: { name: string; atMs: number }[] = [];
-  const wakes = createWakes({ now: () => nowMs, quantumMs });
+  const wakes = createWakes({ now: () => nowMs });
   const sleepers = new Map<string, { ring: () => void }>();
   const sleeperOf = (name: string) => {
     const known = sleepers.get(name) ?? { ring: () => void rings.push({ name, atMs: nowMs }) };
     sleepers.set(name, known);
     return known;
   };
-  for (const { sleepers: names, ...phase } of phases) wakes.play({ ...phase, sleepers: names.map(sleeperOf) });
+  for (const { sleepers: names, ...phase } of phases) wakes.play({ ...phase, quantumMs, sleepers: names.map(sleeperOf) });
 
   let turns = 0;
   for (let nextMs = wakes.turn(); nextMs < Number.POSITIVE_INFINITY; nextMs = wakes.turn()) {
@@ -56,8 +56,8 @@ test('a sleeper that rests holds up nobody else', () => {
 test('a metronome that woke late wakes everyone once for all that was due', () => {
   let nowMs = 0;
   const rung = vi.fn();
-  const wakes = createWakes({ now: () => nowMs, quantumMs });
-  wakes.play({ startMs: 0, arrivals: Array.from({ length: 500 }, (_, index) => index), sleepers: [{ ring: rung }] });
+  const wakes = createWakes({ now: () => nowMs });
+  wakes.play({ quantumMs, startMs: 0, arrivals: Array.from({ length: 500 }, (_, index) => index), sleepers: [{ ring: rung }] });
   nowMs = 1_000;
   expect(wakes.turn()).toBe(Number.POSITIVE_INFINITY);
   expect(rung).toHaveBeenCalledTimes(1);
@@ -74,23 +74,23 @@ test('a phase that is told ahead starts at its own time, after the one that is s
 test('nobody is woken after a halt, also for what was due at the end of a rest, and a new phase may be told', () => {
   let nowMs = 1;
   const rung = vi.fn();
-  const wakes = createWakes({ now: () => nowMs, quantumMs });
+  const wakes = createWakes({ now: () => nowMs });
   const sleepers = [{ ring: rung }];
-  wakes.play({ startMs: 0, arrivals: [0.5, 1.1, 50], sleepers });
+  wakes.play({ quantumMs, startMs: 0, arrivals: [0.5, 1.1, 50], sleepers });
   wakes.turn();
   expect(rung).toHaveBeenCalledTimes(1);
   wakes.halt();
   nowMs = 100;
   expect(wakes.turn()).toBe(Number.POSITIVE_INFINITY);
   expect(rung).toHaveBeenCalledTimes(1);
-  wakes.play({ startMs: 90, arrivals: [1], sleepers });
+  wakes.play({ quantumMs, startMs: 90, arrivals: [1], sleepers });
   wakes.turn();
   expect(rung).toHaveBeenCalledTimes(2);
 });
 
 test('a phase that would wake nobody is refused', () => {
-  const wakes = createWakes({ now: () => 0, quantumMs });
-  expect(() => wakes.play({ startMs: 0, arrivals: [1], sleepers: [] })).toThrow('somebody who is to be woken');
+  const wakes = createWakes({ now: () => 0 });
+  expect(() => wakes.play({ quantumMs, startMs: 0, arrivals: [1], sleepers: [] })).toThrow('somebody who is to be woken');
 });
 
 const phaseOf = fc.record({
@@ -212,3 +212,12 @@ async function settled(from: MessagePort, to: MessagePort) {
   await answered;
   await new Promise((resolve) => setImmediate(resolve));
 }
+
+test.each([
+  [50, 0.15],
+  [5_000, 0.15],
+  [10_000, 0.3],
+  [40_000, 1],
+])('at %i arrivals a second a wake is followed by a rest of %d ms', (ratePerSecond, restMs) => {
+  expect(quantumAt(ratePerSecond, 0.15)).toBeCloseTo(restMs, 10);
+});
