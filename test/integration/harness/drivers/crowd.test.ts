@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import { totalOf } from '../../../../core/histogram.ts';
 import { runClock } from '../../../../core/time.ts';
-import { type ProbeOptions, probeCapacity } from '../../../../harness/drivers/crowd.ts';
+import { type ProbeOptions, playCrowd, probeCapacity } from '../../../../harness/drivers/crowd.ts';
+import type { LiveSecond } from '../../../../harness/drivers/live.ts';
 import { startServer } from '../../../support/servers/start.ts';
 
 test('a crowd of 20 gets at most 200 answers a second from a mall that takes 100 ms', async () => {
@@ -50,11 +52,52 @@ test('an interrupted probe ends at once', async () => {
   await expect(probing).rejects.toThrow('interrupted');
 });
 
+test('a phase that a crowd plays is counted as the mall counts it, with the orders that were made', async () => {
+  await using one = await startServer('answers-at-once');
+  await using other = await startServer('answers-at-once');
+  const seen: LiveSecond[] = [];
+  const crowd = {
+    gateways: [one.address, other.address],
+    tokens: ['one', 'two'],
+    shoppers,
+    catalogue: { size: 5 },
+    runTag: '0bad0001',
+    seed: 1,
+  };
+  const { epochOffsetNs } = runClock();
+  const { signal } = new AbortController();
+  const rows = await playCrowd({ ...crowd, epochOffsetNs, name: 'rush', connections: 10, lastsMs: 1_500, signal }, (live) =>
+    seen.push(live),
+  );
+  const tallies = [await one.tally(), await other.tally()];
+  const countOf = (route: string) =>
+    rows.seconds.filter((row) => row.route === route).reduce((sum, { buckets }) => sum + totalOf(buckets), 0);
+
+  for (const [route, path] of [
+    ['browse', '/api/v1/products'],
+    ['view', '/api/v1/products/:id'],
+    ['checkout', '/api/v1/orders'],
+  ] as const) {
+    const served = tallies.reduce((sum, { byPath }) => sum + (byPath[path] ?? 0), 0);
+    expect(countOf(route)).toBeGreaterThan(50);
+    // autocannon drops what its connections still wait for when the time is up.
+    expect(served - countOf(route)).toBeLessThanOrEqual(10);
+    expect(served - countOf(route)).toBeGreaterThanOrEqual(0);
+  }
+  expect(rows.shoppers).toBe(countOf('browse'));
+  expect(rows.checkouts).toHaveLength(countOf('checkout'));
+  expect(rows.checkouts[0]).toMatchObject({ orderId: expect.stringMatching(/^order-/), status: 'PAID' });
+  expect(new Set(rows.seconds.map(({ second }) => second))).toEqual(new Set([0, 1]));
+  expect(seen[0]).toMatchObject({ phase: 'rush', inFlight: 10, outcomes: { ok: expect.any(Number) } });
+});
+
+const shoppers = { browse: 5, view: 3, checkout: 2, wanted: { product: 'sku-1', share: 0.5 } };
+
 const probe = (gateways: readonly string[], options: Partial<ProbeOptions> = {}) =>
   probeCapacity({
     gateways,
     tokens: ['one', 'two'],
-    shoppers: { browse: 5, view: 3, checkout: 2, wanted: { product: 'sku-1', share: 0.5 } },
+    shoppers,
     catalogue: { size: 5 },
     runTag: '0bad0001',
     seed: 1,
