@@ -4,7 +4,7 @@ import { messageOf, UsageError } from './core/errors.ts';
 import { requireNode } from './core/runtime.ts';
 import { monotonic } from './core/time.ts';
 import { describeSearch, planSearch, type SearchPlan } from './harness/capacity-search.ts';
-import { findScenario, isSearch, listScenarios, loadScenario } from './harness/catalogue.ts';
+import { findScenario, isSearch, isTruthTest, listScenarios, loadScenario } from './harness/catalogue.ts';
 import { outlineOf } from './harness/outline.ts';
 import { describePlan, type Plan, planRun } from './harness/plan.ts';
 import { type Outcome, readRecord, writeRecord } from './harness/record.ts';
@@ -13,6 +13,7 @@ import { isOfMall } from './harness/scenario.ts';
 import { searchFile, writeSearch } from './harness/search-record.ts';
 import { runSearch } from './harness/search-run.ts';
 import type { Moment } from './harness/timeline.ts';
+import type { TruthTest } from './harness/truth-test.ts';
 import { changeFrom, checkChanges } from './harness/tuning-text.ts';
 import { verdictTable } from './reports/console.ts';
 import { writeHtml } from './reports/html/page.ts';
@@ -33,6 +34,7 @@ Options of npm run scenario
   --seed <number>        the seed of arrivals, choices and trace ids; default: by the time of day
   --capacity <number>    shoppers a second to take as 1x, instead of what the probe finds
   --runs <folder>        where the folders of runs are made; default: runs/
+  --repeats <number>     how often 'truth' plays each of its scripts; default: 3
 
 A scenario is a name from scenarios/ or a path to a .ts file.
 Exit codes: 0 all met · 1 something missed · 2 inconclusive · 3 invalid scenario, command line or environment · 130 interrupted`;
@@ -43,6 +45,7 @@ const runOptions = {
   seed: { type: 'string' },
   capacity: { type: 'string' },
   runs: { type: 'string' },
+  repeats: { type: 'string' },
 } as const;
 const exitCodes: Record<Outcome, number> = { met: 0, missed: 1, unknown: 2 };
 const root = import.meta.dirname;
@@ -88,6 +91,9 @@ async function runCommand(args: string[]): Promise<number> {
   if (more.length > 0) throw new UsageError(`Expected one scenario, got '${positionals.join(' ')}'`);
   const found = await findScenario(join(root, 'scenarios'), name);
   const loaded = await loadScenario(found);
+  if (isTruthTest(loaded))
+    return truthRun(loaded, values.repeats === undefined ? loaded.repeats : wholeNumber('--repeats', values.repeats, 1));
+  if (values.repeats !== undefined) throw new UsageError(`--repeats is of the scenario 'truth'; '${name}' is played once`);
   const asked = isSearch(loaded) ? planSearch(loaded) : planRun(loaded);
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : wholeNumber('--seed', values.seed);
   const capacity = values.capacity === undefined ? undefined : positiveNumber('--capacity', values.capacity);
@@ -125,6 +131,21 @@ async function play(plan: Plan, options: RunOptions, { terminal, signal, watch }
     console.log(verdictTable(record, { colour, width }));
     throw new UsageError(`The record and the report could not be written to '${folder}': ${messageOf(cause)}`, { cause });
   }
+}
+
+/** Needs peers and minutes of quiet, but no mall: what it finds out is about the driver, and stands in the repository. */
+async function truthRun({ name }: TruthTest, repeats: number): Promise<number> {
+  // Loaded when asked for: no other command has peers.
+  const { truthCommand } = await import('./bench/truth/command.ts');
+  const file = join(root, 'bench', 'truth.md');
+  return watched(async ({ signal, watch }) => {
+    watch.step(name);
+    const { outcome, missed } = await truthCommand({ repeats, file, signal, say: watch.note });
+    console.log(
+      `\n${outcome === 'met' ? 'Ours is right in every script.' : `Ours is not right in: ${missed.join(', ')}.`} ${relative(process.cwd(), file)}`,
+    );
+    return exitCodes[outcome];
+  });
 }
 
 async function search(
@@ -176,6 +197,8 @@ async function planCommand(args: string[]): Promise<number> {
   const [name, ...more] = positionals;
   if (name === undefined || more.length > 0) throw new UsageError('Expected one scenario: npm run plan -- <scenario>');
   const loaded = await loadScenario(await findScenario(join(root, 'scenarios'), name));
+  if (isTruthTest(loaded))
+    throw new UsageError(`'${name}' has no plan: it is a benchmark of load generators, and its scripts are in bench/truth/scripts.ts`);
   console.log(isSearch(loaded) ? describeSearch(planSearch(loaded)) : describePlan(planRun(loaded)));
   return 0;
 }
@@ -202,7 +225,7 @@ async function list(): Promise<number> {
 }
 
 function liveOf(moment: Moment, phases: Live['phases']): Live {
-  const { phase, elapsedMs, lastsMs, planned, sent, outcomes, inFlight, latencyMsP50, latencyMsP99, faults } = moment;
+  const { phase, elapsedMs, lastsMs, planned, sent, outcomes, inFlight, latencyMsP50, latencyMsP99, lagMsMax, faults } = moment;
   return {
     phases,
     phase,
@@ -211,6 +234,7 @@ function liveOf(moment: Moment, phases: Live['phases']): Live {
     plannedPerSecond: planned,
     sentPerSecond: sent,
     inFlight,
+    lagMsMax,
     ...(latencyMsP50 === undefined || latencyMsP99 === undefined ? {} : { latencyMs: { p50: latencyMsP50, p99: latencyMsP99 } }),
     outcomes,
     faults,
@@ -257,8 +281,9 @@ function mechanismsFrom(names: readonly string[]): Mechanism[] {
     });
 }
 
-function wholeNumber(flag: string, text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new UsageError(`Expected ${flag} to be a whole number from 0, got '${text}'`);
+function wholeNumber(flag: string, text: string, least = 0): number {
+  if (!/^\d{1,15}$/.test(text) || Number(text) < least)
+    throw new UsageError(`Expected ${flag} to be a whole number from ${least}, got '${text}'`);
   return Number(text);
 }
 

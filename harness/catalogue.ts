@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { CapacitySearch } from './capacity-search.ts';
 import type { MallScenario, Scenario, TargetScenario } from './scenario.ts';
+import type { TruthTest } from './truth-test.ts';
 
 export type Found = { name: string; file: string };
 
@@ -33,17 +34,17 @@ export async function findScenario(folder: string, nameOrPath: string): Promise<
 }
 
 /**
- * Imports a scenario file: a story or a capacity search. What goes wrong inside it, a misspelled edge for instance, is a `UsageError` that names
+ * Imports a scenario file: a story, a capacity search or the truth test. What goes wrong inside it, a misspelled edge for instance, is a `UsageError` that names
  * the file.
  */
-export async function loadScenario({ file }: Found): Promise<Scenario | CapacitySearch> {
+export async function loadScenario({ file }: Found): Promise<Scenario | CapacitySearch | TruthTest> {
   let exported: unknown;
   try {
     exported = ((await import(pathToFileURL(file).href)) as { default?: unknown }).default;
   } catch (cause) {
     throw new UsageError(`${file}: ${messageOf(cause)}`, { cause });
   }
-  if (isSearch(exported)) return exported;
+  if (isSearch(exported) || isTruthTest(exported)) return exported;
   if (!isScenario(exported))
     throw new UsageError(`${file}: expected its default export to be scenario('name', { story, mall, shoppers, timeline })`);
   return exported;
@@ -56,5 +57,9 @@ function isScenario(exported: unknown): exported is Scenario {
 }
 
 /** Whether an exported value asks for a capacity instead of telling a story. */
-export const isSearch = (exported: unknown): exported is CapacitySearch =>
-  typeof exported === 'object' && exported !== null && 'kind' in exported && exported.kind === 'capacity';
+export const isSearch = (exported: unknown): exported is CapacitySearch => kindOf(exported) === 'capacity';
+
+/** Whether it asks whether load generators tell the truth. */
+export const isTruthTest = (exported: unknown): exported is TruthTest => kindOf(exported) === 'truth';
+
+const kindOf = (exported: unknown) => (typeof exported === 'object' && exported !== null && 'kind' in exported ? exported.kind : undefined);

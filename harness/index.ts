@@ -16,3 +16,4 @@ export { call, del, get, journey, patch, post, put } from './journey.ts';
 export { crowd, ramp, spike, stages, steady, steps, uniformly } from './load.ts';
 export { phase, scenario } from './scenario.ts';
 export { abortWhen } from './stop-condition.ts';
+export { truth } from './truth-test.ts';
