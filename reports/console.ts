@@ -1,8 +1,11 @@
 import type { Outcome, RunRecord } from '../harness/record.ts';
-import { verdictWords } from './format.ts';
+import { formatCount, formatMs, verdictWords } from './format.ts';
 import { type Paint, painter, type Style } from './paint.ts';
 
-/** The verdicts of a run for a terminal: each phase with its expectations, what was observed, and at the end the outcome and where the report is. */
+/**
+ * The verdicts of a run for a terminal: each phase with its expectations, what was observed, and at the end how the load
+ * went, the outcome, and where the report is.
+ */
 export function verdictTable(record: RunRecord, { colour, width, report }: { colour: boolean; width: number; report?: string }): string {
   const paint = painter(colour);
   const columns = Math.min(width, widestReadable);
@@ -16,7 +19,20 @@ export function verdictTable(record: RunRecord, { colour, width, report }: { col
   const word = verdictWords[record.outcome];
   const last = wrapped(`${word.mark} ${record.scenario.name}: ${word.run}. ${record.why}`, columns, 2);
   const end = [...last.map((line) => paint(['bold', toneOf[record.outcome]], line)), ...(report === undefined ? [] : [`  ${report}`])];
-  return [...lines, '', ...end, ''].join('\n');
+  const load = wrapped(loadLine(record), columns, 2).map((line) => paint('dim', line));
+  return [...lines, '', ...load, ...end, ''].join('\n');
+}
+
+/** How far the load itself kept its plan, in one line. */
+function loadLine({ generator, ground = [] }: RunRecord): string {
+  const { planned, sent, dropped, lagMsP99, stumbles } = generator;
+  return [
+    `Load: ${formatCount(sent)} of ${formatCount(planned)} requests sent`,
+    ...(dropped > 0 ? [`${formatCount(dropped)} dropped`] : []),
+    `generator lag ${formatMs(lagMsP99)} at p99`,
+    ...(ground.length === 0 ? [] : [`longest hiccup ${formatMs(Math.max(...ground.map(({ hiccupMsMax }) => hiccupMsMax)))}`]),
+    ...((stumbles?.count ?? 0) === 0 ? [] : [`${formatCount(stumbles?.count ?? 0)} visits ended because the journey threw`]),
+  ].join(', ');
 }
 
 /** On a wider terminal sentence and observation would lie too far apart to be read as one line. */

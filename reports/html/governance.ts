@@ -13,16 +13,17 @@ type PicksEdge = RunRecord['picks'][number];
 type SheddingService = RunRecord['shedding'][number];
 
 /**
- * Breakers that refused, edges with a choice of replicas, services that shed; what stayed quiet is told in one line each, and an edge
- * that nobody called not at all.
+ * Breakers that refused, edges with a choice of replicas, services that shed; what stayed quiet is told in one line each, and what
+ * nobody called not at all.
  */
 export function governancePanels({ breakers, picks, shedding, faults }: RunRecord, ground: Ground): Markup {
   const called = breakers.filter(({ points }) => totalOf(points, 'calls') > 0);
   const [refusing, quiet] = parted(called, ({ points }) => totalOf(points, 'refused') > 0);
-  const [shed, calm] = parted(shedding, ({ points }) => totalOf(points, 'shed') > 0);
+  const judging = shedding.filter(({ points }) => totalOf(points, 'judged') > 0);
+  const [shed, calm] = parted(judging, ({ points }) => totalOf(points, 'shed') > 0);
   return html`${mostTelling(refusing, faults).map((edge) => breakerPanel(edge, ground))}
 ${quiet.length > 0 && quietBreakers(quiet)}
-${picks.filter(({ replicas }) => replicas.length > 1).map((edge) => picksPanel(edge, ground))}
+${picks.filter(({ replicas, points }) => replicas.length > 1 && points.some(({ picked }) => picked.some((count) => count > 0))).map((edge) => picksPanel(edge, ground))}
 ${shed.map((service) => sheddingPanel(service, ground))}
 ${calm.length > 0 && html`<p class="quiet">Shed nothing: ${calm.map(({ service }) => service).join(', ')}.</p>`}`;
 }

@@ -6,6 +6,7 @@ import { html } from './markup.ts';
 import type { Ground } from './panel.ts';
 import type { Timeline } from './scale.ts';
 import { timeline } from './scale.ts';
+import { hasMall } from './verdicts.ts';
 
 /** At most this much of what happened before the first and after the last phase is shown. */
 const marginMs = 15_000;
@@ -22,11 +23,13 @@ export function groundOf(record: RunRecord): Ground {
 }
 
 /** The phases with their load over the axis; it stays in sight while the panels scroll by. */
-export function phaseStrip({ phases }: RunRecord, { time }: Ground): Markup {
+export function phaseStrip(record: RunRecord, { time }: Ground): Markup {
+  const { phases } = record;
+  const who = hasMall(record) ? 'shoppers' : 'visitors';
   return html`<div class="phase-strip frame"><div class="values"></div><div class="plot"><ol>${phases.map(
     ({ name, fromMs, untilMs, load, ...rates }) => {
       const rate = rateOf(rates);
-      const told = rate?.replace('/s', ' shoppers/s');
+      const told = rate?.replace('/s', ` ${who}/s`);
       return html`<li style="${placed(time, fromMs, untilMs)}" title="${name}: ${load}${told !== undefined && `, ${told}`}"><b>${name}</b> <span>${load}</span>${rate !== undefined && load !== rate && html` <small>${told}</small>`}</li>`;
     },
   )}</ol></div><div class="ends"></div>${axis(time)}</div>`;

@@ -10,7 +10,10 @@ export type Series = {
   /** A custom property of the style sheet, without its dashes. */
   colour: string;
   values: (number | undefined)[];
-  drawn?: 'line' | 'dashed';
+  /** A column fills the whole of its second. */
+  drawn?: 'line' | 'dashed' | 'columns';
+  /** In place of the formatted value, for those seconds that have one here. */
+  told?: (string | undefined)[];
   /** In the legend of a stack, after the name. */
   total?: string;
 };
@@ -30,19 +33,27 @@ type Panel = {
   format: (value: number) => string;
   shape: 'lines' | 'stack';
   series: Series[];
+  /** Seconds with a band behind them that catches the eye. */
+  suspect?: boolean[];
   /** A strip over the plot that marks some of the seconds. */
   lane?: { label: string; colour: string; marked: boolean[] };
 };
 
 /** One panel of the timeline; its values also lie beside it as text, for the crosshair to tell. */
-export function panel(ground: Ground, { title, note, summary, shownFor, heightPx, y, format, shape, series, lane }: Panel): Markup {
-  const drawing = shape === 'lines' ? series.map((one) => line(ground, y, heightPx, one)) : stack(ground, y, heightPx, series);
+export function panel(
+  ground: Ground,
+  { title, note, summary, shownFor, heightPx, y, format, shape, series, suspect, lane }: Panel,
+): Markup {
+  const drawing =
+    shape === 'stack'
+      ? stack(ground, y, heightPx, series)
+      : series.map((one) => (one.drawn === 'columns' ? stack(ground, y, heightPx, [one]) : line(ground, y, heightPx, one)));
   const told = {
     title,
-    series: series.map(({ name, colour, values }) => ({
+    series: series.map(({ name, colour, values, told = [] }) => ({
       name,
       colour,
-      values: values.map((value) => (value === undefined || (shape === 'stack' && value === 0) ? '' : format(value))),
+      values: values.map((value, index) => told[index] ?? (value === undefined || (shape === 'stack' && value === 0) ? '' : format(value))),
     })),
   };
   return html`<figure class="panel"${shownFor !== undefined && html` data-routes="${shownFor}"`} aria-label="${title}: ${summary}">
@@ -52,7 +63,7 @@ ${lane && strip(ground, lane)}${frame({
   x: ground.time,
   y,
   drawing: html`${drawing}`,
-  behind: ground.bands,
+  behind: html`${ground.bands}${suspect && suspectBands(ground, suspect)}`,
   ends: shape === 'lines' ? series.flatMap((one) => endOf(one, y)) : [],
   attributes: trusted(' tabindex="0" data-told'),
 })}<script type="application/json">${embedded(told)}</script></figure>`;
@@ -64,6 +75,14 @@ export function legend(series: Pick<Series, 'name' | 'colour' | 'total'>[]): Mar
     ({ name, colour, total }) =>
       html`<li><i style="--colour:var(--${colour})"></i>${name}${total !== undefined && html` <b>${total}</b>`}</li>`,
   )}</ul>`;
+}
+
+/** Neighbours make one band. */
+function suspectBands({ time, seconds }: Ground, suspect: boolean[]): Markup[] {
+  return stretchesOf(seconds.map((second, index) => (suspect[index] === true ? second : undefined))).map((stretch) => {
+    const left = time.at(stretch[0] ?? 0) * 100;
+    return html`<i class="suspect-band" style="left:${rounded(left)}%;width:${rounded(time.at((stretch.at(-1) ?? 0) + 1_000) * 100 - left)}%"></i>`;
+  });
 }
 
 function line({ time, seconds }: Ground, y: Scale, heightPx: number, { colour, values, drawn = 'line' }: Series): Markup {

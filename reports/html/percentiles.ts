@@ -1,44 +1,75 @@
-import type { RequestRow, RunRecord } from '../../harness/record.ts';
+import type { GroundPoint, Percentiles, RequestRow, RunRecord } from '../../harness/record.ts';
 import { requestOutcomes } from '../../harness/record.ts';
 import { formatCount, formatMs, formatShare, outcomeWords } from '../format.ts';
 import { colourOfOutcome } from './colours.ts';
 import { curves } from './curves.ts';
-import type { Distribution } from './distribution.ts';
-import { isServed, servedDistribution } from './distribution.ts';
+import { awaitedDistribution, type Distribution, formatMeasured, isAwaited, isServed } from './distribution.ts';
 import { percent as percentOf } from './frame.ts';
 import type { Markup } from './markup.ts';
 import { html } from './markup.ts';
 import { routesOf } from './timeline.ts';
 
-const percents = [50, 90, 95, 99];
+const percents = [50, 90, 95, 99, 99.9];
+const names = ['p50', 'p90', 'p95', 'p99', 'p999', 'max'] as const;
 
-/** A row for each route and phase, the curves behind it, and each outcome's own percentiles folded away. */
-export function percentilesSection(record: RunRecord): Markup {
+/** A row for each route and phase, the curves behind it, and each outcome's own percentiles folded away. Nothing where nobody asked for anything. */
+export function percentilesSection(record: RunRecord): Markup | undefined {
+  const { requests, phases, generator } = record;
+  if (requests.length === 0) return undefined;
   const cells = routesOf(record).map((route) => ({
     route,
-    phases: record.phases.map(({ name }) => {
-      const rows = record.requests.filter((row) => row.route === route && row.phase === name);
-      return { phase: name, rows, served: servedDistribution(rows) };
+    phases: phases.map((phase) => {
+      const rows = requests.filter((row) => row.route === route && row.phase === phase.name);
+      return { phase: phase.name, rows, awaited: awaitedDistribution(rows, generator.timeoutMs), lagMs: worstLagOf(record.ground, phase) };
     }),
   }));
   return html`<section id="requests" aria-labelledby="requests-title"><h2 id="requests-title">Requests by route and phase</h2>
-<p class="lead">Response times count from the intended start, so waiting for a late generator is included; they are of requests that were served (ok or degraded). Percentiles in grey italics have fewer than ten requests above them.</p>
-<div class="scroll" tabindex="0" role="region" aria-label="Requests by route and phase"><table class="numbers">
-<thead><tr><th scope="col">phase</th><th scope="col">requests</th><th scope="col">served</th>${percents.map((percent) => html`<th scope="col">p${percent}</th>`)}<th scope="col">max</th><th scope="col" class="wide">outcomes</th></tr></thead>
+${explanation(record)}
+<div class="scroll" tabindex="0" role="region" aria-label="Requests by route and phase"><table class="numbers parts">
+<thead><tr class="over"><td colspan="3"></td><th scope="colgroup" colspan="${names.length}">response</th><th scope="colgroup" colspan="2">service</th><th scope="colgroup">queue</th><th scope="colgroup">lag</th><td></td></tr>
+<tr><th scope="col">phase</th><th scope="col">requests</th><th scope="col">served</th>${percents.map((percent, index) => html`<th scope="col"${index === 0 && html` class="part"`}>p${percent}</th>`)}<th scope="col">max</th><th scope="col" class="part">p50</th><th scope="col">p99</th><th scope="col" class="part">p99</th><th scope="col" class="part">p99</th><th scope="col" class="wide">outcomes</th></tr></thead>
 ${cells.map(
-  ({ route, phases }) =>
-    html`<tbody><tr class="group"><th colspan="9" scope="rowgroup"><span>${route}</span></th></tr>${phases.map(({ phase, rows, served }) => routeRow(phase, rows, served))}</tbody>`,
+  (cell) =>
+    html`<tbody><tr class="group"><th colspan="${columns}" scope="rowgroup"><span>${cell.route}</span></th></tr>${cell.phases.map(routeRow)}</tbody>`,
 )}</table></div>
 ${curves(cells)}
-${byOutcome(record.requests)}</section>`;
+${byOutcome(requests)}</section>`;
 }
 
-function routeRow(phase: string, rows: RequestRow[], served: Distribution | undefined): Markup {
+const columns = 3 + names.length + 5;
+
+/** What the four times are, for whom the claim of no coordinated omission holds, and what is not in them. */
+function explanation({ generator, ground = [] }: RunRecord): Markup {
+  const wait = generator.timeoutMs === undefined ? '' : ` after ${formatMs(generator.timeoutMs)}`;
+  return html`<p class="lead"><b>Response</b> is what a visitor has, from the intended start to the last byte: generator <b>lag</b> until dispatch, our own fault (p99 of the run ${formatMs(generator.lagMsP99)}), client <b>queue</b> until the request is written, waiting for a connection, and <b>service</b>, from the last byte written to the last byte read.</p>
+<p class="note wordy">A later step of a visit has no time in the plan: it is intended when the step before it has ended and the thought is over. So free of coordinated omission are the first step and the visit as a whole.</p>
+<p class="note wordy">Response is of requests that were served (ok or degraded) or given up${wait}; a percentile among the latter reads “≥”. Service and queue are of the ok ones, or of the degraded where those are more.${ground.length > 0 && ' Lag is of the worst second of the phase.'} In grey italics: fewer than ten requests lie above.</p>`;
+}
+
+type PhaseCell = { phase: string; rows: RequestRow[]; awaited: Distribution | undefined; lagMs: number | undefined };
+
+function routeRow({ phase, rows, awaited, lagMs }: PhaseCell): Markup {
   const count = countOf(rows);
-  if (count === 0) return html`<tr><th scope="row">${phase}</th><td>0</td><td colspan="7"></td></tr>`;
+  if (count === 0) return html`<tr><th scope="row">${phase}</th><td>0</td><td colspan="${columns - 2}"></td></tr>`;
+  const isMixed = rows.filter(isAwaited).length > 1;
+  const mostServed = rows.filter(isServed).toSorted((a, b) => b.count - a.count)[0];
   return html`<tr><th scope="row">${phase}</th><td>${formatCount(count)}</td><td>${formatShare(countOf(rows.filter(isServed)) / count)}</td>
-${percents.map((percent) => (served === undefined ? html`<td>–</td>` : html`<td${isThin(served.count, percent) && html` class="thin"`}>${formatMs(served.atShare(percent / 100))}</td>`))}
-<td>${served === undefined ? '–' : formatMs(served.maxMs)}</td><td class="wide">${outcomesOf(rows, count)}</td></tr>`;
+${percents.map((percent, index) => {
+  const kinds = [...(index === 0 ? ['part'] : []), ...(awaited !== undefined && isThin(awaited.count, percent) ? ['thin'] : [])];
+  return html`<td${kinds.length > 0 && html` class="${kinds.join(' ')}"`}>${awaited === undefined ? '–' : formatMeasured(awaited.atShare(percent / 100))}</td>`;
+})}
+<td>${awaited === undefined ? '–' : formatMeasured(awaited.max)}</td>
+<td class="part">${mostServed?.serviceMs === undefined ? '–' : formatMs(mostServed.serviceMs.p50)}${mostServed !== undefined && isMixed && html`<small>of ${outcomeWords[mostServed.outcome]}</small>`}</td>${timeCell(mostServed?.serviceMs?.p99)}${timeCell(mostServed?.queueMs?.p99, 'part')}${timeCell(lagMs, 'part')}
+<td class="wide">${outcomesOf(rows, count)}</td></tr>`;
+}
+
+const timeCell = (ms: number | undefined, kind?: string) =>
+  html`<td${kind !== undefined && html` class="${kind}"`}>${ms === undefined ? '–' : formatMs(ms)}</td>`;
+
+/** Per second is what the record knows; that of the phase is no higher. */
+function worstLagOf(ground: readonly GroundPoint[] | undefined, { fromMs, untilMs }: RunRecord['phases'][number]): number | undefined {
+  const lags = (ground ?? []).filter(({ atMs }) => atMs + 1_000 > fromMs && atMs < untilMs).map(({ lagMsP99 }) => lagMsP99);
+  return lags.length === 0 ? undefined : Math.max(...lags);
 }
 
 function outcomesOf(rows: RequestRow[], count: number): Markup {
@@ -51,16 +82,24 @@ function outcomesOf(rows: RequestRow[], count: number): Markup {
 }
 
 function byOutcome(requests: RequestRow[]): Markup {
-  return html`<details><summary>Response times of each outcome</summary><div class="scroll" tabindex="0" role="region" aria-label="Response times of each outcome"><table class="numbers">
-<thead><tr><th scope="col">route, phase, outcome</th><th scope="col">requests</th><th scope="col">p50</th><th scope="col">p90</th><th scope="col">p95</th><th scope="col">p99</th><th scope="col">p99.9</th><th scope="col">max</th></tr></thead><tbody>${requests.map(
-    ({ route, phase, outcome, count, latencyMs }) =>
-      html`<tr><th scope="row">${route}, ${phase}, ${outcomeWords[outcome]}</th><td>${formatCount(count)}</td>${(
-        ['p50', 'p90', 'p95', 'p99', 'p999', 'max'] as const
-      ).map((name) => html`<td>${latencyMs === undefined ? '–' : formatMs(latencyMs[name])}</td>`)}</tr>`,
+  return html`<details><summary>Times of each outcome</summary><div class="scroll" tabindex="0" role="region" aria-label="Times of each outcome"><table class="numbers parts">
+<thead><tr class="over"><td colspan="2"></td><th scope="colgroup" colspan="${names.length}">response</th><th scope="colgroup" colspan="2">service</th><th scope="colgroup">queue</th></tr>
+<tr><th scope="col">route, phase, outcome</th><th scope="col">requests</th>${names.map((name, index) => html`<th scope="col"${index === 0 && html` class="part"`}>${name === 'p999' ? 'p99.9' : name}</th>`)}<th scope="col" class="part">p50</th><th scope="col">p99</th><th scope="col" class="part">p99</th></tr></thead><tbody>${requests.map(
+    outcomeRow,
   )}</tbody></table></div></details>`;
 }
 
+/** A timeout's response took at least as long as was waited. */
+function outcomeRow({ route, phase, outcome, count, latencyMs, serviceMs, queueMs }: RequestRow): Markup {
+  const isCensored = outcome === 'timeout';
+  const told = (of: Percentiles | undefined, name: keyof Percentiles) =>
+    of === undefined ? '–' : formatMeasured({ ms: of[name], isCensored });
+  return html`<tr><th scope="row">${route}, ${phase}, ${outcomeWords[outcome]}</th><td>${formatCount(count)}</td>${names.map(
+    (name, index) => html`<td${index === 0 && html` class="part"`}>${told(latencyMs, name)}</td>`,
+  )}<td class="part">${told(serviceMs, 'p50')}</td><td>${told(serviceMs, 'p99')}</td>${timeCell(queueMs?.p99, 'part')}</tr>`;
+}
+
 /** Fewer than ten of `count` lie above; in whole numbers, since 100 * (1 - 0.9) is a little less than ten. */
-const isThin = (count: number, percent: number) => count * (100 - percent) < 1_000;
+const isThin = (count: number, percent: number) => count * Math.round(1_000 - percent * 10) < 10_000;
 
 const countOf = (rows: readonly RequestRow[]) => rows.reduce((sum, { count }) => sum + count, 0);

@@ -2,9 +2,11 @@ import type { RequestOutcome, RunRecord, TimelinePoint } from '../../harness/rec
 import { requestOutcomes } from '../../harness/record.ts';
 import { formatCount, formatMoment, formatMs, formatShare, outcomeWords } from '../format.ts';
 import { colourOfOutcome } from './colours.ts';
+import { formatMeasured, isBeyond } from './distribution.ts';
 import { axis } from './frame.ts';
 import { governancePanels } from './governance.ts';
 import { faultLanes, groundOf, phaseStrip, wholeSecond } from './ground.ts';
+import { hiccupPanels, suspectSeconds } from './hiccups.ts';
 import type { Markup } from './markup.ts';
 import { html } from './markup.ts';
 import type { Ground, Series } from './panel.ts';
@@ -24,6 +26,7 @@ ${phaseStrip(record, ground)}
 ${faultLanes(record, ground)}
 ${shown.map((route, number) => ratePanel(record, ground, route, number))}
 ${routes.map((route, index) => latencyPanel(record, ground, route, index + 1))}
+${hiccupPanels(record, ground)}
 ${shown.map((route, number) => outcomesPanel(record, ground, route, number))}
 ${governancePanels(record, ground)}
 <div class="frame last">${axis(ground.time)}</div>
@@ -64,26 +67,47 @@ function ratePanel({ timeline }: RunRecord, ground: Ground, route: string | unde
   });
 }
 
-function latencyPanel({ timeline }: RunRecord, ground: Ground, route: string, number: number): Markup {
-  const points = bySecond(timeline, route);
-  const quantiles = (['p50', 'p95', 'p99'] as const).map((name): Series => {
-    const values = ground.seconds.map((second) => points.get(second)?.[0]?.latencyMs?.[name]);
-    return { name, colour: `latency-${name}`, values };
+/** Nothing for a route that nobody was served on. */
+function latencyPanel(record: RunRecord, ground: Ground, route: string, number: number): Markup | undefined {
+  const points = bySecond(record.timeline, route);
+  const { timeoutMs } = record.generator;
+  const pointAt = ground.seconds.map((second) => points.get(second)?.[0]);
+  const quantiles = Object.entries(shares).map(([name, share]): Series => {
+    const censored = pointAt.map((point) => timeoutMs !== undefined && point !== undefined && isCensored(point, share));
+    return {
+      name,
+      colour: `latency-${name}`,
+      values: pointAt.map((point, index) => (censored[index] ? timeoutMs : point?.latencyMs?.[name as keyof typeof shares])),
+      told: censored.map((is) => (is ? formatMeasured({ ms: timeoutMs ?? 0, isCensored: true }) : undefined)),
+    };
   });
-  const p99 = quantiles[2]?.values ?? [];
-  const worst = maxOf(p99);
+  if (quantiles.every(({ values }) => values.every((ms) => ms === undefined))) return undefined;
+  const p99 = quantiles[2];
+  const worst = maxOf(p99?.values ?? []);
+  const worstAt = p99?.values.indexOf(worst) ?? 0;
+  const givenUp = pointAt.map((point) => (point?.outcomes.timeout ?? 0) > 0);
+  const isAnyGivenUp = givenUp.includes(true);
   return panel(ground, {
     title: `Latency of ${route}`,
-    note: 'from intended start to last byte, of requests that were served',
-    summary:
-      worst > 0 ? `p99 highest with ${formatMs(worst)} at ${formatMoment(ground.seconds[p99.indexOf(worst)] ?? 0)}` : 'nothing was served',
+    note: `from intended start to last byte, of requests that were served${isAnyGivenUp ? '; in marked seconds others were given up, and what lies among those reads “≥”' : ''}`,
+    summary: `p99 highest with ${p99?.told?.[worstAt] ?? formatMs(worst)} at ${formatMoment(ground.seconds[worstAt] ?? 0)}`,
     shownFor: `0 ${number}`,
     heightPx: 110,
-    y: latencyScale(timeline),
+    y: latencyScale(record),
     format: formatMs,
     shape: 'lines',
     series: quantiles,
+    suspect: suspectSeconds(record, ground.seconds, route),
+    ...(isAnyGivenUp ? { lane: { label: 'given up', colour: 'outcome-timeout', marked: givenUp } } : {}),
   });
+}
+
+const shares = { p50: 0.5, p95: 0.95, p99: 0.99 };
+
+/** Whether so many of a second's visitors gave up waiting that this percentile is among them. */
+function isCensored({ outcomes }: TimelinePoint, share: number): boolean {
+  const { ok = 0, degraded = 0, timeout = 0 } = outcomes;
+  return timeout > 0 && isBeyond({ share, served: ok + degraded, timedOut: timeout });
 }
 
 function outcomesPanel({ timeline }: RunRecord, ground: Ground, route: string | undefined, number: number): Markup {
@@ -108,9 +132,9 @@ function outcomesPanel({ timeline }: RunRecord, ground: Ground, route: string | 
 }
 
 /** One scale for all routes, so that their panels compare. */
-function latencyScale(timeline: TimelinePoint[]) {
+function latencyScale({ timeline, generator }: RunRecord) {
   const quantiles = timeline
-    .flatMap(({ latencyMs }) => (latencyMs === undefined ? [] : [latencyMs.p50, latencyMs.p99]))
+    .flatMap((point) => [point.latencyMs?.p50 ?? 0, point.latencyMs?.p99 ?? 0, isCensored(point, 0.99) ? (generator.timeoutMs ?? 0) : 0])
     .filter((ms) => ms > 0);
   const min = quantiles.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   return logarithmic({ min: Number.isFinite(min) ? min : 1, max: maxOf(quantiles) || 1_000, format: formatMs });

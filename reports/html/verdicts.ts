@@ -13,12 +13,7 @@ export function headerSection(record: RunRecord): Markup {
     ['Lasted', `${formatMs(lastedMs)} in ${counted(phases.length, 'phase')}`],
     ['Machine', `${counted(run.machine.cores, 'core')}, ${run.machine.cpu}`],
     ...(capacity === undefined ? [] : ([['Capacity', capacityOf(capacity)]] as [string, string][])),
-    [
-      'Mall',
-      Object.entries(mall.replicas)
-        .map(([service, replicas]) => (replicas === 1 ? service : `${service} × ${replicas}`))
-        .join(', '),
-    ],
+    ...(hasMall(record) ? ([['Mall', mallOf(mall)]] as [string, string][]) : []),
     ['Requests', requestsOf(record)],
     ...(run.without.length === 0 ? [] : ([['Switched off', run.without.join(', ')]] as [string, string][])),
     ...((run.tuned ?? []).length === 0 ? [] : ([['Tuned', (run.tuned ?? []).join(', ')]] as [string, string][])),
@@ -33,8 +28,12 @@ ${aborted !== undefined && html`<p class="aborted">▲ Aborted at ${formatMoment
 </header>`;
 }
 
-/** Every expectation with what was observed, phase by phase. */
-export function verdictsSection({ verdicts, phases }: RunRecord): Markup {
+/** A scenario may point at a target of its own instead, of which nothing is known but its answers. */
+export const hasMall = ({ mall }: Pick<RunRecord, 'mall'>) => Object.keys(mall.replicas).length > 0;
+
+/** Every expectation with what was observed, phase by phase. Nothing where nothing was expected. */
+export function verdictsSection({ verdicts, phases }: RunRecord): Markup | undefined {
+  if (verdicts.length === 0) return undefined;
   const groups = [...phases.map(({ name }) => name), null].map((phase) => ({
     phase,
     group: verdicts.filter((verdict) => verdict.phase === phase),
@@ -69,6 +68,11 @@ function requestsOf({ requests, generator }: RunRecord): string {
   const served = requests.filter(isServed).reduce((sum, { count }) => sum + count, 0);
   return `${formatCount(generator.planned)} planned, ${formatShare(served / Math.max(generator.planned, 1))} served`;
 }
+
+const mallOf = ({ replicas }: RunRecord['mall']) =>
+  Object.entries(replicas)
+    .map(([service, count]) => (count === 1 ? service : `${service} × ${count}`))
+    .join(', ');
 
 function capacityOf(capacity: NonNullable<RunRecord['capacity']>): string {
   const { shoppersPerSecond, requestsPerSecond, connections, measuredMs, takenPerSecond } = capacity;

@@ -5,12 +5,17 @@ import { percent } from './frame.ts';
 import type { Markup } from './markup.ts';
 import { html } from './markup.ts';
 import { within } from './scale.ts';
+import { hasMall } from './verdicts.ts';
 
 /** A page holds at most this many spans, so that it opens at once; the others are in the record. */
 const mostSpans = 900;
 
-/** The examples to choose from, and the chosen one as a waterfall. Attributes of a span are told by the script, from the record. */
-export function tracesSection({ traces, faults, mall }: RunRecord): Markup {
+/**
+ * The examples to choose from, and the chosen one as a waterfall. Attributes of a span are told by the script, from the record. Nothing for a target
+ * of one's own, which hands over no spans.
+ */
+export function tracesSection({ traces, faults, mall }: RunRecord): Markup | undefined {
+  if (traces.length === 0 && !hasMall({ mall })) return undefined;
   const shown = thoseThatFit(traces);
   const chosen = mostTelling(shown, new Set(faults.map(({ phase }) => phase)));
   const services = ['shopper', ...Object.keys(mall.replicas)];

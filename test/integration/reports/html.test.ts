@@ -8,6 +8,8 @@ import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeHtml } from '../../../reports/html/page.ts';
 import { sampleRecord } from '../../support/records/sample.ts';
+import { targetRecord } from '../../support/records/target.ts';
+import { pausedSecond } from '../../support/records/traffic.ts';
 
 const executablePath = findChromium();
 if (executablePath === undefined) {
@@ -20,16 +22,19 @@ const looks = [1_280, 390].flatMap((width) => (['light', 'dark'] as const).map((
 describe.skipIf(executablePath === undefined)('the report in Chromium', () => {
   let folder: string;
   let address: string;
+  let targetFolder: string;
   let browser: Browser;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'stampede-report-'));
     address = pathToFileURL(await writeHtml(folder, record)).href;
+    targetFolder = await mkdtemp(join(tmpdir(), 'stampede-report-'));
     browser = await chromium.launch({ executablePath: executablePath ?? '', args: flags });
   });
   afterAll(async () => {
     await browser?.close();
     await rm(folder, { recursive: true, force: true });
+    await rm(targetFolder, { recursive: true, force: true });
   });
 
   test.each(looks)('shows every panel at $width px in the $scheme, quietly and without asking anyone', async ({ width, scheme }) => {
@@ -84,6 +89,35 @@ describe.skipIf(executablePath === undefined)('the report in Chromium', () => {
     await page.close();
   });
 
+  test('tells what the machine did in the second of a spike, and marks it on the panels of both', async () => {
+    const { page } = await open({ width: 1_280, scheme: 'light' });
+    const hiccups = page.getByRole('figure', { name: /^Hiccups and generator lag:/ });
+    const { width } = (await hiccups.locator('[data-told]').boundingBox()) ?? { width: 0 };
+    await hiccups.locator('[data-told]').hover({ position: { x: ((pausedSecond + 0.5) / 90) * width, y: 40 } });
+    expect(await told(page)).toMatch(/Hiccups and generator lag, 1:11lag p99\d+\.\d mshiccup p99\d+\.\d mshiccup max96\.3 ms/);
+    expect(await hiccups.locator('.suspect-band').count()).toBe(1);
+    expect(
+      await page
+        .getByRole('figure', { name: /^Latency of browse:/ })
+        .locator('.suspect-band')
+        .count(),
+    ).toBe(1);
+    await page.close();
+  });
+
+  test.each(looks)("shows a run against an address of one's own without empty frames at $width px in the $scheme", async (look) => {
+    const { page, complaints } = await open({ ...look, of: pathToFileURL(await writeHtml(targetFolder, targetRecord())).href });
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(look.width);
+    expect(
+      await page
+        .locator('section, figure, .card, table')
+        .evaluateAll((frames) => frames.filter(({ textContent }) => textContent.trim() === '').length),
+    ).toBe(0);
+    expect(await page.getByRole('heading', { name: 'Traces' }).count()).toBe(0);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
   test('shows the chosen trace, and what a span says of itself', async () => {
     const { page } = await open({ width: 1_280, scheme: 'light' });
     await page.locator('[name=trace][value="0"]').check({ force: true });
@@ -114,17 +148,19 @@ describe.skipIf(executablePath === undefined)('the report in Chromium', () => {
     await page.close();
   });
 
-  async function open({ width, scheme, ...rest }: { width: number; scheme: 'light' | 'dark'; javaScriptEnabled?: boolean }) {
+  async function open({ width, scheme, of = address, ...rest }: Look) {
     const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme: scheme, ...rest });
     const complaints: string[] = [];
     const requests: string[] = [];
     page.on('console', (message) => complaints.push(message.text()));
     page.on('pageerror', ({ message }) => complaints.push(message));
     page.on('request', (request) => !request.url().startsWith('data:') && requests.push(request.url()));
-    await page.goto(address, { waitUntil: 'load' });
+    await page.goto(of, { waitUntil: 'load' });
     return { page, complaints, requests };
   }
 });
+
+type Look = { width: number; scheme: 'light' | 'dark'; of?: string; javaScriptEnabled?: boolean };
 
 const flags = [
   '--no-sandbox',
@@ -144,6 +180,8 @@ const panels = [
   'Latency of browse',
   'Latency of view',
   'Latency of checkout',
+  'Hiccups and generator lag',
+  'Load of the generator and its machine',
   'Outcomes',
   'Breaker on orders->payment',
   'Picks on orders->inventory',

@@ -1,13 +1,13 @@
 import type { Random } from '../../../core/random.ts';
 import { seededRandom } from '../../../core/random.ts';
-import type { RunRecord } from '../../../harness/record.ts';
+import type { GroundPoint, RunRecord } from '../../../harness/record.ts';
 import { sampleTraces } from './traces.ts';
-import { sampleTraffic } from './traffic.ts';
+import { pausedSecond, sampleTimeoutMs, sampleTraffic } from './traffic.ts';
 
 /** A flash sale as one run might have recorded it, every panel filled. The same seed gives the same record, to the byte. */
 export function sampleRecord({ seed = 7 }: { seed?: number } = {}): RunRecord {
   const random = seededRandom(seed);
-  const { requests, timeline } = sampleTraffic(random);
+  const { requests, timeline } = sampleTraffic(random, phases);
   return {
     version: 1,
     scenario: {
@@ -40,11 +40,7 @@ export function sampleRecord({ seed = 7 }: { seed?: number } = {}): RunRecord {
     why: '1 of 14 expectations was missed: the p95 of checkout in after was 1.7 times that of before, above 1.5.',
     capacity: { shoppersPerSecond: 148, requestsPerSecond: 251.6, connections: 32, takenPerSecond: 148, measuredMs: 5_000 },
     mall: { replicas: { gateway: 2, user: 1, product: 1, inventory: 3, orders: 1, payment: 1 } },
-    phases: [
-      { name: 'before', fromMs: 0, untilMs: 30_000, load: '0.4x', shoppersPerSecondFrom: 59.2, shoppersPerSecondTo: 59.2 },
-      { name: 'rush', fromMs: 30_000, untilMs: 60_000, load: '0.4x → 2.5x', shoppersPerSecondFrom: 59.2, shoppersPerSecondTo: 370 },
-      { name: 'after', fromMs: 60_000, untilMs: 90_000, load: '0.4x', shoppersPerSecondFrom: 59.2, shoppersPerSecondTo: 59.2 },
-    ],
+    phases,
     faults: [
       {
         phase: 'rush',
@@ -181,12 +177,19 @@ export function sampleRecord({ seed = 7 }: { seed?: number } = {}): RunRecord {
       { service: 'product', points: eachSecond(() => ({ judged: 90, shed: 0 })) },
     ],
     generator: sampleGenerator(timeline),
+    ground: sampleGround(random),
     leftOut: { traces: 0, spans: 0, checkouts: 0 },
     deaths: [],
     spans: sampleSpans(random),
     traces: sampleTraces(random),
   };
 }
+
+const phases: RunRecord['phases'] = [
+  { name: 'before', fromMs: 0, untilMs: 30_000, load: '0.4x', shoppersPerSecondFrom: 59.2, shoppersPerSecondTo: 59.2 },
+  { name: 'rush', fromMs: 30_000, untilMs: 60_000, load: '0.4x → 2.5x', shoppersPerSecondFrom: 59.2, shoppersPerSecondTo: 370 },
+  { name: 'after', fromMs: 60_000, untilMs: 90_000, load: '0.4x', shoppersPerSecondFrom: 59.2, shoppersPerSecondTo: 59.2 },
+];
 
 const verdicts: RunRecord['verdicts'] = [
   { phase: 'before', sentence: 'the p95 of checkout is below 250ms', outcome: 'met', observed: '96.4 ms over 371 requests' },
@@ -251,14 +254,37 @@ function sampleGenerator(timeline: RunRecord['timeline']): RunRecord['generator'
     planned,
     sent: planned - dropped,
     dropped,
-    lagMsP50: 0.31,
-    lagMsP99: 4.82,
-    lagMsMax: 23.7,
+    lagMsP50: 0.048,
+    lagMsP99: 1.87,
+    lagMsMax: 91.4,
+    threads: 1,
     peakInFlight: 412,
+    peakConnections: 418,
     cpuMs: 6_120,
     loopUtilization: 0.083,
     priorityRaised: true,
+    timeoutMs: sampleTimeoutMs,
+    stumbles: { count: 0 },
   };
+}
+
+/** A quiet machine, but for one long pause. */
+function sampleGround(random: Random): GroundPoint[] {
+  return eachSecond((second) => {
+    const isPaused = second === pausedSecond;
+    const isRush = second >= 30 && second < 60;
+    const hiccupMsP99 = 0.09 + random() * (isRush ? 1.4 : 0.2) + (isPaused ? 84 : 0);
+    const lagMsP99 = 0.2 + random() * (isRush ? 2.6 : 0.6) + (isPaused ? 88 : 0);
+    return {
+      hiccupMsP99,
+      hiccupMsMax: isPaused ? 96.3 : hiccupMsP99 * (1.5 + random() * 6),
+      lagMsP99,
+      lagMsMax: lagMsP99 * (1 + random() * 0.3),
+      loopUtilization: (isRush ? 0.06 + (second - 30) * 0.006 : 0.05) + random() * 0.02,
+      stealShare: isPaused ? 0.17 : random() ** 6 * 0.02,
+      throttledShare: 0,
+    };
+  });
 }
 
 function sampleSpans(random: Random): RunRecord['spans'] {

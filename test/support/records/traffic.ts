@@ -1,39 +1,98 @@
-import * as hdr from 'hdr-histogram-js';
+import type { Histogram } from 'hdr-histogram-js';
 import type { Random } from '../../../core/random.ts';
-import type { Percentiles, RequestOutcome, RequestRow, TimelinePoint } from '../../../harness/record.ts';
-import { requestOutcomes } from '../../../harness/record.ts';
+import type { RequestOutcome, RequestRow, TimelinePoint } from '../../../harness/record.ts';
+import { requestOutcomes, servedOutcomes } from '../../../harness/record.ts';
+import { newHistogram, percentilesOf, toBase64 } from '../../../harness/recording.ts';
+
+/** What is drawn for one request: how it ended, and the three parts of its response time. */
+export type Drawn = { outcome: RequestOutcome; lagMs: number; queueMs: number; serviceMs: number };
+
+/** Which requests there are: so many a second of each route, and how each of them goes. */
+export type Traffic = {
+  seconds: number;
+  routes: readonly string[];
+  phases: readonly { name: string; fromMs: number; untilMs: number }[];
+  planned: (route: string, second: number) => number;
+  draw: (route: string, second: number) => Drawn;
+};
 
 /** Requests drawn one by one and then counted, so that rows and timeline tell of the same requests. */
-export function sampleTraffic(random: Random): { requests: RequestRow[]; timeline: TimelinePoint[] } {
-  const cells = new Map<string, hdr.Histogram>();
+export function countedTraffic({ seconds, routes, phases, planned, draw }: Traffic): { requests: RequestRow[]; timeline: TimelinePoint[] } {
+  const cells = new Map<string, Cell>();
   const timeline: TimelinePoint[] = [];
-  for (let second = 0; second < 90; second += 1) {
-    for (const [route, share] of Object.entries(shareOfRoute)) {
-      const planned = Math.round(shoppersAt(second) * share + (random() - 0.5) * 4);
-      const point: TimelinePoint = { atMs: second * 1_000, route, planned, outcomes: {} };
-      const served = histogram();
-      for (let request = 0; request < planned; request += 1) {
-        const outcome = drawOutcome(random, route, second);
-        const micros = drawMicros(random, route, second, outcome);
+  for (let second = 0; second < seconds; second += 1) {
+    const phase = phases.find(({ fromMs, untilMs }) => second * 1_000 >= fromMs && second * 1_000 < untilMs)?.name ?? '';
+    for (const route of routes) {
+      const point: TimelinePoint = { atMs: second * 1_000, route, planned: planned(route, second), outcomes: {} };
+      const served = newHistogram();
+      for (let request = 0; request < point.planned; request += 1) {
+        const { outcome, lagMs, queueMs, serviceMs } = draw(route, second);
+        const key = `${phase}/${route}/${outcome}`;
+        const cell = cells.get(key) ?? { response: newHistogram(), service: newHistogram(), queue: newHistogram(), count: 0 };
+        cells.set(key, cell);
+        cell.count += 1;
         point.outcomes[outcome] = (point.outcomes[outcome] ?? 0) + 1;
-        cellOf(cells, `${phaseAt(second)}/${route}/${outcome}`).recordValue(micros);
-        if (outcome === 'ok' || outcome === 'degraded') served.recordValue(micros);
+        if (outcome === 'dropped') continue;
+        cell.response.recordValue(toUs(lagMs + queueMs + serviceMs));
+        cell.service.recordValue(toUs(serviceMs));
+        cell.queue.recordValue(toUs(queueMs));
+        if (servedOutcomes.includes(outcome)) served.recordValue(toUs(lagMs + queueMs + serviceMs));
       }
-      if (served.totalCount > 0) {
-        const { p50, p95, p99 } = percentilesOf(served);
-        point.latencyMs = { p50, p95, p99 };
-      }
+      const latencyMs = percentilesOf(served);
+      if (latencyMs !== undefined) point.latencyMs = { p50: latencyMs.p50, p95: latencyMs.p95, p99: latencyMs.p99 };
       timeline.push(point);
     }
   }
-  return { requests: rowsOf(cells), timeline };
+  const rows = phases.flatMap(({ name }) =>
+    routes.flatMap((route) =>
+      requestOutcomes.flatMap((outcome) => {
+        const cell = cells.get(`${name}/${route}/${outcome}`);
+        return cell === undefined ? [] : [rowOf(cell, { phase: name, route, outcome })];
+      }),
+    ),
+  );
+  return { requests: rows, timeline };
+}
+
+/** The flash sale's requests: the payment provider grows slow, the gateway sheds, the machine pauses in second 71. */
+export function sampleTraffic(random: Random, phases: Traffic['phases']): ReturnType<typeof countedTraffic> {
+  return countedTraffic({
+    seconds: 90,
+    routes: Object.keys(shareOfRoute),
+    phases,
+    planned: (route, second) => Math.round(shoppersAt(second) * (shareOfRoute[route] ?? 0) + (random() - 0.5) * 4),
+    draw: (route, second) => drawn(random, route, second),
+  });
+}
+
+/** The second in which the machine itself paused, and what that made of the latencies. */
+export const pausedSecond = 71;
+export const sampleTimeoutMs = 5_000;
+
+type Cell = { response: Histogram; service: Histogram; queue: Histogram; count: number };
+
+function rowOf({ response, service, queue, count }: Cell, which: Pick<RequestRow, 'phase' | 'route' | 'outcome'>): RequestRow {
+  const [latencyMs, serviceMs, queueMs] = [response, service, queue].map(percentilesOf);
+  return {
+    ...which,
+    count,
+    ...(latencyMs === undefined ? {} : { latencyMs }),
+    ...(serviceMs === undefined ? {} : { serviceMs }),
+    ...(queueMs === undefined ? {} : { queueMs }),
+    histogram: toBase64(response),
+  };
 }
 
 const shareOfRoute: Record<string, number> = { browse: 1, view: 0.5, checkout: 0.2 };
 
 const shoppersAt = (second: number) => (second >= 30 && second < 60 ? 59.2 + ((second - 30) / 30) * 310.8 : 59.2);
 
-const phaseAt = (second: number) => (second < 30 ? 'before' : second < 60 ? 'rush' : 'after');
+function drawn(random: Random, route: string, second: number): Drawn {
+  const outcome = drawOutcome(random, route, second);
+  const lagMs = 0.03 + random() ** 8 * 2 + (second === pausedSecond ? random() * 90 : 0);
+  const queueMs = 0.02 + random() ** 12 * (second >= 42 && second < 61 ? 8 : 1.5);
+  return { outcome, lagMs, queueMs, serviceMs: serviceMsOf(random, route, second, outcome) - (outcome === 'timeout' ? queueMs : 0) };
+}
 
 function drawOutcome(random: Random, route: string, second: number): RequestOutcome {
   const chance = random();
@@ -41,44 +100,20 @@ function drawOutcome(random: Random, route: string, second: number): RequestOutc
   if (chance < pressure) return 'shed';
   if (second >= 55 && second < 60 && chance < pressure + 0.02) return random() < 0.5 ? 'limited' : 'dropped';
   if (route !== 'checkout') return 'ok';
-  if (second >= 35 && second < 38 && chance < 0.5) return 'timeout';
+  if (second >= 35 && second < 38 && chance < 0.5) return chance < 0.3 ? 'timeout' : 'deadline';
   if (second >= 37 && second < 63 && chance < pressure + 0.35) return random() < 0.85 ? 'degraded' : 'breakerOpen';
   if (second >= 48 && random() < 0.2) return 'outOfStock';
   return second === 60 && chance > 0.9 ? 'reset' : 'ok';
 }
 
-function drawMicros(random: Random, route: string, second: number, outcome: RequestOutcome): number {
-  if (outcome === 'shed' || outcome === 'limited' || outcome === 'dropped') return Math.round(800 + random() * 2_500);
-  if (outcome === 'timeout') return Math.round(1_000_000 + random() * 30_000);
+function serviceMsOf(random: Random, route: string, second: number, outcome: RequestOutcome): number {
+  if (outcome === 'shed' || outcome === 'limited') return 0.8 + random() * 2.5;
+  if (outcome === 'deadline') return 1_000 + random() * 30;
+  if (outcome === 'timeout') return sampleTimeoutMs;
   const base = route === 'checkout' ? 31 : route === 'view' ? 7 : 9;
   const strain = second >= 30 && second < 62 ? 1 + Math.min(second - 29, 18) * 0.35 : second < 66 ? 1.6 : 1;
   const bell = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  return Math.round(base * strain * Math.exp(bell * 0.45) * 1_000);
+  return base * strain * Math.exp(bell * 0.45);
 }
 
-const histogram = () => hdr.build({ lowestDiscernibleValue: 1, highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: 3 });
-
-function cellOf(cells: Map<string, hdr.Histogram>, key: string): hdr.Histogram {
-  const found = cells.get(key) ?? histogram();
-  cells.set(key, found);
-  return found;
-}
-
-function rowsOf(cells: Map<string, hdr.Histogram>): RequestRow[] {
-  return ['before', 'rush', 'after'].flatMap((phase) =>
-    Object.keys(shareOfRoute).flatMap((route) =>
-      requestOutcomes.flatMap((outcome): RequestRow[] => {
-        const cell = cells.get(`${phase}/${route}/${outcome}`);
-        if (cell === undefined) return [];
-        const count = cell.totalCount;
-        if (outcome === 'dropped') return [{ phase, route, outcome, count, histogram: hdr.encodeIntoCompressedBase64(histogram()) }];
-        return [{ phase, route, outcome, count, latencyMs: percentilesOf(cell), histogram: hdr.encodeIntoCompressedBase64(cell) }];
-      }),
-    ),
-  );
-}
-
-function percentilesOf(cell: hdr.Histogram): Percentiles {
-  const at = (percentile: number) => cell.getValueAtPercentile(percentile) / 1_000;
-  return { p50: at(50), p90: at(90), p95: at(95), p99: at(99), p999: at(99.9), max: cell.maxValue / 1_000 };
-}
+const toUs = (ms: number) => Math.round(ms * 1_000);

@@ -39,3 +39,20 @@ test('says the same with colour and without', () => {
     verdictTable(record, { colour: false, width: 100 }),
   );
 });
+
+test('tells how the load went: what was sent, how late the generator was, and how long the machine paused', () => {
+  const of = (change: Partial<typeof record.generator>) =>
+    verdictTable(
+      { ...record, generator: { ...record.generator, planned: 100, sent: 100, dropped: 0, ...change } },
+      { colour: false, width: 140 },
+    );
+  expect(of({})).toContain('\nLoad: 100 of 100 requests sent, generator lag 1.87 ms at p99, longest hiccup 96.3 ms\n');
+  expect(of({ sent: 93, dropped: 7 })).toContain('Load: 93 of 100 requests sent, 7 dropped, ');
+  expect(of({ stumbles: { count: 3, first: 'no seat' } })).toContain('3 visits ended because the journey threw');
+});
+
+test('tells of the load of an older record what it knows', () => {
+  const { ground: _, ...older } = record;
+  const { stumbles: __, ...generator } = record.generator;
+  expect(verdictTable({ ...older, generator }, { colour: false, width: 140 })).toMatch(/^Load: .*, generator lag 1\.87 ms at p99$/m);
+});

@@ -1,8 +1,8 @@
-import { build, encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import { expect, test } from 'vitest';
 import type { RunRecord } from '../../../../harness/record.ts';
 import { renderHtml } from '../../../../reports/html/page.ts';
 import { sampleRecord } from '../../../support/records/sample.ts';
+import { targetRecord } from '../../../support/records/target.ts';
 
 const record = sampleRecord();
 
@@ -150,14 +150,65 @@ test('calls no span lost where more came than a process had counted when it was 
   );
 });
 
-test.each([
-  [99, 3],
-  [100, 2],
-])('of %d served requests marks %d of p90, p95 and p99 as thin', (count, thin) => {
-  const histogram = build({ numberOfSignificantValueDigits: 3 });
-  for (let request = 0; request < count; request += 1) histogram.recordValue(1_000);
-  const row = { phase: 'before', route: 'view', outcome: 'ok' as const, count, histogram: encodeIntoCompressedBase64(histogram) };
-  expect(renderHtml({ ...record, requests: [row] }).match(/<td class="thin">/g)).toHaveLength(thin);
+test('has the seconds of the generator and its machine under the latencies, and nothing of them where the record has none', () => {
+  const { ground: _, ...older } = record;
+  const titles = [...renderHtml(record).matchAll(/<h3>(.*?)<\/h3>/g)].map(([, title]) => title);
+  expect(titles.slice(titles.indexOf('Latency of checkout'), titles.indexOf('Outcomes'))).toEqual([
+    'Latency of checkout',
+    'Hiccups and generator lag',
+    'Load of the generator and its machine',
+  ]);
+  expect(renderHtml(older)).not.toContain('<h3>Hiccups');
+});
+
+test('tells of a second in which a percentile is among the given up that it took at least as long as they waited', () => {
+  const point = { atMs: 0, route: 'view', planned: 10, latencyMs: { p50: 3, p95: 9, p99: 9 } };
+  const [p50, p95, p99] = toldBy({ ...record, timeline: [{ ...point, outcomes: { ok: 9, timeout: 1, shed: 3 } }] }, 'Latency of view');
+  expect([p50?.values[0], p95?.values[0], p99?.values[0]]).toEqual(['3 ms', '≥ 5 s', '≥ 5 s']);
+  expect(toldBy({ ...record, timeline: [{ ...point, outcomes: { ok: 9, shed: 4 } }] }, 'Latency of view')[2]?.values[0]).toBe('9 ms');
+});
+
+test('tells of a record from before the load driver had threads', () => {
+  const { ground: _, ...older } = record;
+  const { threads: _1, peakConnections: _2, timeoutMs: _3, stumbles: _4, ...generator } = record.generator;
+  const requests = record.requests.map(({ serviceMs: _5, queueMs: _6, ...row }) => row);
+  const page = renderHtml({ ...older, generator, requests });
+  expect(visibleOf(page).match(noNumber)).toBeNull();
+  expect(visibleOf(page)).toMatch(/<td>≥ 5[\d.]* s<\/td>/);
+});
+
+test("leaves out of a run against an address of one's own all that only the mall has", () => {
+  const target = targetRecord();
+  const page = visibleOf(renderHtml(target));
+  expect([...page.matchAll(/<h2[^>]*>(.*?)<\/h2>/g)].map(([, title]) => title)).toEqual([
+    'Expectations',
+    'Timeline',
+    'Requests by route and phase',
+    'How far to trust this',
+  ]);
+  expect([...page.matchAll(/<h3>(.*?)<\/h3>/g)].map(([, title]) => title)).toEqual([
+    ...['Requests a second', 'Requests a second of list', 'Requests a second of book a seat'],
+    ...['Latency of list', 'Latency of book a seat', 'Hiccups and generator lag', 'Load of the generator and its machine'],
+    ...['Outcomes', 'Outcomes of list', 'Outcomes of book a seat', 'Percentile curves'],
+    ...['Load generator', 'Run', 'Machine'],
+  ]);
+  expect(page).not.toMatch(/<dt>Mall|shoppers\/s|Shed nothing|refused nothing|<tbody><\/tbody>|<dd><\/dd>/);
+  expect(page.match(noNumber)).toBeNull();
+});
+
+test('draws no latencies of a route that nobody was served on', () => {
+  const timeline = [{ atMs: 0, route: 'view', planned: 4, outcomes: { failed: 4 } }];
+  const page = renderHtml({ ...record, timeline, requests: [] });
+  expect(page).toContain('<h3>Outcomes of view</h3>');
+  expect(page).not.toContain('<h3>Latency of view</h3>');
+});
+
+test('shows no service and no edge of the mall that a run never met', () => {
+  const target = targetRecord();
+  const breakers = [{ edge: 'gateway->user', points: [] }];
+  const picks = [{ edge: 'gateway->orders', replicas: [1, 2], points: [] }];
+  const shedding = [{ service: 'gateway', points: [{ atMs: 0, judged: 0, shed: 0 }] }];
+  expect(visibleOf(renderHtml({ ...target, breakers, picks, shedding }))).toBe(visibleOf(renderHtml(target)));
 });
 
 const withSpans = (count: number) => {
