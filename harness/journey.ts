@@ -12,7 +12,8 @@ export type Journey<Step extends string = string> = { steps: readonly Step[]; vi
 export type Visitor<Step extends string = string> = {
   /**
    * Makes a request and waits for how it ended; it never throws for what the target did. The first step is meant to start when the visitor
-   * arrives, each other one when the one before has ended and the visitor has thought for as long as they do.
+   * arrives, each other one when the one before has ended and the visitor has thought for as long as they do. When the load has been broken off
+   * it throws an error that ends the visit, and asks for nothing.
    */
   step: (name: Step, request: Ask, how?: { accepts?: (answer: Answer) => boolean }) => Promise<Answer>;
   /** Does nothing for so long, or for a time drawn evenly between two. Ends at once, with an error that ends the visit, when the load ends. */

@@ -60,6 +60,8 @@ export const uniformly = (load: OpenLoad): OpenLoad => ({ ...load, arrivals: 'un
  */
 export const crowd = (shoppers: number): Crowd => ({ kind: 'crowd', shoppers });
 
+export const loadKinds: readonly Load['kind'][] = ['steady', 'ramp', 'spike', 'steps', 'stages', 'crowd'];
+
 /** Whether shoppers arrive by a plan. */
 export const isOpen = (load: Load): load is OpenLoad => load.kind !== 'crowd';
 

@@ -5,7 +5,17 @@ import { defaultReplicas, isService, type Route, routeNames, type Service, servi
 import { checkFault } from './check-fault.ts';
 import type { Expectation } from './expect/expectation.ts';
 import { requestsFor } from './expect/latency.ts';
-import { isOpen, type Load, sentenceOf as loadSentence, ratesOf, requestsPerShopper, type Shoppers, stagesOf } from './load.ts';
+import {
+  arrivalsOf,
+  isOpen,
+  type Load,
+  loadKinds,
+  sentenceOf as loadSentence,
+  ratesOf,
+  requestsPerShopper,
+  type Shoppers,
+  stagesOf,
+} from './load.ts';
 import { population } from './population.ts';
 import { isOfMall, type MallScenario, type Phase, type Scenario, type TargetScenario } from './scenario.ts';
 import { expectedArrivals } from './schedule.ts';
@@ -27,6 +37,7 @@ export type PlannedPhase = { phase: Phase; fromMs: number; lastsMs: number };
 /** Checks a scenario and starts nothing. Throws a `UsageError` that names the phase and what is wrong with it. */
 export function planRun(scenario: Scenario): Plan {
   const replicas = isOfMall(scenario) ? checkMall(scenario) : noReplicas;
+  for (const { name, load } of scenario.timeline) within(name, () => checkKind(load));
   if (!isOfMall(scenario)) checkTargetScenario(scenario);
   if (scenario.timeline.length === 0) refuse(`Scenario '${scenario.name}' has no phases`);
 
@@ -37,6 +48,8 @@ export function planRun(scenario: Scenario): Plan {
     return planned;
   });
   const names = phases.map(({ phase }) => phase.name);
+  const odd = names.find((name) => typeof name !== 'string' || !/^\S.{0,59}$/.test(name));
+  if (odd !== undefined) refuse(`Expected phases to have names of one line and up to 60 characters, got '${odd}'`);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) refuse(`Two phases are called '${twice}'`);
 
@@ -153,11 +166,18 @@ type PhaseContext = { planned: PlannedPhase; timeline: readonly Phase[]; replica
 
 function checkPhase({ planned: { phase, lastsMs }, timeline, replicas }: PhaseContext): void {
   if (lastsMs === 0) refuse('Expected it to last for some time, got 0');
-  if (phase.load === undefined) refuse("Expected a load such as steady('100/s'), got none");
   checkLoad(phase, lastsMs);
   for (const fault of phase.faults ?? []) checkFault(fault, { lastsMs, replicas });
   const earlier = timeline.slice(0, timeline.indexOf(phase));
   for (const expectation of phase.expect) checkExpectation({ expectation, judged: [phase], earlier, replicas, lastsMs });
+}
+
+function checkKind(load: Load | undefined): void {
+  if (load === undefined) refuse("Expected a load such as steady('100/s'), got none");
+  if (!loadKinds.includes(load.kind)) refuse("Expected a load such as steady('100/s'), got something else");
+  if (isOpen(load) && !['poisson', 'uniform'].includes(arrivalsOf(load))) {
+    refuse(`Expected arrivals that are 'poisson' or 'uniform', got '${load.arrivals}'`);
+  }
 }
 
 function checkLoad({ load, faults = [] }: Phase, lastsMs: number): void {
@@ -170,6 +190,8 @@ function checkLoad({ load, faults = [] }: Phase, lastsMs: number): void {
   }
   const zeroRate = ratesOf(load).find((rate) => toRatePerSecond(rate, 1) === 0);
   if (zeroRate !== undefined && load.kind !== 'stages') refuse(`Expected a rate above 0, got '${zeroRate}'`);
+  const tooMany = ratesOf(load).find((rate) => !rate.endsWith('x') && toRatePerSecond(rate) > mostPerSecond);
+  if (tooMany !== undefined) refuse(`Expected rates up to ${mostPerSecond}/s, which is more than one machine can make, got '${tooMany}'`);
   if (expectedArrivals(stagesOf(load, lastsMs, 1)) === 0) refuse('Expected stages in which somebody comes, got only rates of 0');
 }
 
@@ -240,6 +262,9 @@ export function requestsPerArrival(scenario: Scenario, route: string): number | 
   if (isOfMall(scenario)) return requestsPerShopper(scenario.shoppers)[route as Route];
   return route === scenario.journey.steps[0] ? 1 : undefined;
 }
+
+/** A generator that can never catch up is of no use, and hears nothing while it tries. */
+const mostPerSecond = 100_000;
 
 const isRelative = (load: Load) => ratesOf(load).some((rate) => rate.endsWith('x'));
 

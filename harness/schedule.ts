@@ -45,20 +45,6 @@ export function expectedArrivals(stages: readonly Stage[], elapsedMs = Number.PO
   return area;
 }
 
-/** Shoppers a second at a moment. Where the rate jumps it is the one from then on, and at the very end the last; before and after it is 0. */
-export function rateAt(stages: readonly Stage[], elapsedMs: number): number {
-  let untilMs = 0;
-  let lastPerSecond = 0;
-  if (elapsedMs < 0) return 0;
-  for (const { lastsMs, fromPerSecond, toPerSecond } of stages) {
-    const fromMs = untilMs;
-    untilMs += lastsMs;
-    if (elapsedMs < untilMs) return fromPerSecond + ((toPerSecond - fromPerSecond) * (elapsedMs - fromMs)) / lastsMs;
-    if (lastsMs > 0) lastPerSecond = toPerSecond;
-  }
-  return elapsedMs === untilMs ? lastPerSecond : 0;
-}
-
 type Share = { index: number; of: number };
 
 /** A stage in which somebody may come, with the time and the area (in arrivals) at its borders. */

@@ -38,7 +38,9 @@ export async function setUpTargetTestbed({
 }): Promise<Testbed> {
   const epochMs = clock.nowMs();
   steps.begin('target');
-  if (!(await isThere(scenario.target, signal))) throw new UsageError(`Nobody listens at ${addressOf(scenario.target)}`);
+  const isReachable = await isThere(scenario.target, signal);
+  signal.throwIfAborted();
+  if (!isReachable) throw new UsageError(`Nobody listens at ${addressOf(scenario.target)}`);
 
   steps.begin('visitors');
   const journeys = visitorsOf({ scenario: pathToFileURL(file).href, target: withPathsFrom(dirname(file), scenario.target) });

@@ -33,7 +33,8 @@ export async function isThere(target: Target, signal: AbortSignal): Promise<bool
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) });
   const giveUp = AbortSignal.any([signal, AbortSignal.timeout(5_000)]);
-  giveUp.addEventListener('abort', () => resolve(false), { once: true });
+  if (giveUp.aborted) resolve(false);
+  else giveUp.addEventListener('abort', () => resolve(false), { once: true });
   socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
   try {
     return await promise;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sentenceOf } from '../chaos/faults.ts';
 import { playFaults } from '../chaos/schedule.ts';
 import type { RunClock } from '../core/time.ts';
@@ -81,12 +82,12 @@ export async function playTimeline({
       await unlessFaultsFail(playPhase(phase));
       if (aborted !== undefined) break;
       if (planned.phase.otherwise === 'stop') {
-        await unlessFaultsFail(Promise.all([driver.drained(), ...faulting]));
+        await unlessFaultsFail(Promise.all([everyoneLeaves(), ...faulting]));
         const verdicts = await judgeNow(phase, log.played());
         if (!holds(verdicts)) return { phases, faults: await log.settled(), stoppedBy: verdicts };
       }
     }
-    await unlessFaultsFail(Promise.all([driver.drained(), ...faulting]));
+    await unlessFaultsFail(Promise.all([everyoneLeaves(), ...faulting]));
     return await conclusion();
   } catch (cause) {
     // Faults are undone here, and waited for.
@@ -103,6 +104,20 @@ export async function playTimeline({
     const last = phases.at(-1);
     if (aborted !== undefined && last !== undefined) last.untilMs = Math.min(last.untilMs, aborted.atMs);
     return { phases, faults: await log.settled(), ...(aborted === undefined ? {} : { aborted }) };
+  }
+
+  /** Visits may be long, but not endless: what is still under way after so long is broken off, and the run with it. */
+  async function everyoneLeaves(): Promise<void> {
+    const patience = new AbortController();
+    const outOfPatience = sleep(longestVisitMs, undefined, { signal: AbortSignal.any([signal, patience.signal]) }).then(
+      () => abortNow(`some visitors had not left ${longestVisitMs / 60_000} minutes after the last arrival`),
+      () => {
+        // They have left, or the run was interrupted.
+      },
+    );
+    await Promise.race([driver.drained(), outOfPatience]);
+    patience.abort();
+    await driver.drained();
   }
 
   /** Every call of the mall goes through them. */
@@ -157,7 +172,7 @@ export async function playTimeline({
   async function playCrowd({ planned, fromMs }: PlayedPhase, { shoppers }: Crowd): Promise<void> {
     const { name } = planned.phase;
     const { lastsMs } = planned;
-    const signalOfPhase = AbortSignal.any([signal, abort.signal]);
+    const signalOfPhase = AbortSignal.any([signal, ending.signal, abort.signal]);
     // The driver keeps the timeline: for it this is a phase in which nobody arrives.
     const nobody = { stages: [{ lastsMs, fromPerSecond: 0, toPerSecond: 0 }], arrivals: 'uniform' as const };
     const playing = testbed.crowd({ name, shoppers, lastsMs, signal: signalOfPhase }, onSecond).catch((cause: unknown) => {
@@ -175,3 +190,5 @@ export async function playTimeline({
 
 /** Load and faults are told their common start a little ahead, so that both are ready for it. */
 const leadMs = 50;
+
+const longestVisitMs = 600_000;

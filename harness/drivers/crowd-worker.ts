@@ -40,7 +40,7 @@ export type CrowdRows = {
   shoppers: number;
 };
 
-/** A request that has ended; what broke has no route and no start, for autocannon does not tell whose it was. */
+/** A request that has ended; what broke has no route, for autocannon does not tell whose it was, and no start unless its time was up. */
 type Ended = { outcome: RequestOutcome; endedMs: number; route?: Route; startedMs?: number; checkout?: Omit<Checkout, 'phase'> };
 
 let crowd: ReturnType<typeof crowdOf> | undefined;
@@ -81,7 +81,7 @@ function crowdOf({ gateways, tokens, shoppers, catalogue, runTag, seed, epochOff
       let arrived = 0;
       const telling = setInterval(() => tell(liveSecond({ phase: name, atMs: now() - startMs }, [live.take(connections)])), 1_000);
       await keepAllBusy({ connections, lastsMs }, ({ route = 'browse', outcome, endedMs, startedMs = endedMs, checkout }) => {
-        const second = Math.floor((startedMs - startMs) / 1_000);
+        const second = Math.max(0, Math.floor((startedMs - startMs) / 1_000));
         const key = `${second} ${route} ${outcome}`;
         const row = rows.get(key) ?? { second, route, outcome, buckets: new Uint32Array(bucketCount) };
         rows.set(key, row);
@@ -118,7 +118,7 @@ function crowdOf({ gateways, tokens, shoppers, catalogue, runTag, seed, epochOff
           url: `http://${gateway}`,
           connections,
           duration: lastsMs / 1_000,
-          timeout: 5,
+          timeout: timeoutMs / 1_000,
           // How often it looks whether its time is up.
           sampleInt: 100,
           setupClient: (client) => client.setRequests([shopperAfterShopper(onEnded)]),
@@ -128,7 +128,7 @@ function crowdOf({ gateways, tokens, shoppers, catalogue, runTag, seed, epochOff
           else resolve();
         },
       );
-      instance.on('reqError', (error: Error & { code?: string }) => onEnded({ outcome: outcomeOfError(error.code), endedMs: now() }));
+      instance.on('reqError', (error: Error & { code?: string }) => onEnded(brokenBy(error, now())));
     });
   }
 
@@ -159,6 +159,15 @@ function crowdOf({ gateways, tokens, shoppers, catalogue, runTag, seed, epochOff
     };
   }
 }
+
+/** Of its own time limit autocannon gives no code. */
+function brokenBy({ code, message }: Error & { code?: string }, endedMs: number): Ended {
+  if (message === 'request timed out') return { outcome: 'timeout', startedMs: endedMs - timeoutMs, endedMs };
+  return { outcome: outcomeOfError(code), endedMs };
+}
+
+/** How long a shopper waits for an answer. */
+const timeoutMs = 5_000;
 
 const checkoutOf = (order: Order, { account, idempotencyKey }: Journey): Omit<Checkout, 'phase'> => ({ ...order, account, idempotencyKey });
 

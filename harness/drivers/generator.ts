@@ -6,7 +6,7 @@ import { clockOf } from './clock.ts';
 import { startHiccups } from './hiccups.ts';
 import type { IoCalls, IoEvent, IoOptions, IoOrder } from './io-thread.ts';
 import { createLedgerReader } from './ledger.ts';
-import { type LiveCounts, liveSecond } from './live.ts';
+import { liveSecond } from './live.ts';
 import { createMachineWatch } from './machine.ts';
 import { startMetronome } from './metronome.ts';
 import { raisePriority } from './priority.ts';
@@ -63,7 +63,6 @@ async function startGenerator({ threads: count, ...options }: Load) {
   const canaries = startHiccups({ epochOffsetNs, onLedger: (canary, message, giveBack) => hiccups.accept(canary, message, giveBack) });
   const machine = createMachineWatch({ now });
   const ground: Omit<GroundSecond, 'hiccups'>[] = [];
-  const seconds = new Map<number, LiveCounts>();
   // When a thread ends, so does the load: whoever waits for the end of a phase hears why, and all others by asking the thread.
   const broken = Promise.withResolvers<never>();
   broken.promise.catch(() => undefined);
@@ -130,9 +129,8 @@ async function startGenerator({ threads: count, ...options }: Load) {
   function startIoThread(index: number): { thread: Thread<IoCalls>; bell: MessageChannel } {
     const thread = startThread<IoCalls>(new URL('./io-thread.ts', import.meta.url), {
       onEvent: (event) => {
-        const told = event as IoEvent;
-        if ('ledger' in told) requests.accept(index, told.ledger, (released) => thread.tell({ released } satisfies IoOrder));
-        else seconds.set(index, told.live);
+        const { ledger } = event as IoEvent;
+        requests.accept(index, ledger, (released) => thread.tell({ released } satisfies IoOrder));
       },
       onDefect: broken.reject,
     });
@@ -149,15 +147,19 @@ async function startGenerator({ threads: count, ...options }: Load) {
       const atMs = second * 1_000;
       const loopUtilization = Math.max(...threads.map(({ thread }) => thread.loopUtilization()));
       if (ground.length < mostSeconds) ground.push({ atMs, ...machine.take(), loopUtilization });
-      const taken = [...seconds.values()];
       const phase = windows.names()[windows.phaseAt(startMs + atMs)] ?? '';
-      if (!isIdle || taken.some(({ inFlight }) => inFlight > 0)) tell(liveSecond({ phase, atMs: atMs + 1_000 }, taken));
-      seconds.clear();
+      // Why a thread does not answer is told to whoever waits for the end of the phase.
+      tellSecond({ phase, atMs: atMs + 1_000 }).catch(() => undefined);
       second = Math.max(second + 1, Math.floor((now() - startMs) / 1_000));
       schedule();
     };
     const schedule = () => setTimeout(onSecond, startMs + (second + 1) * 1_000 - now());
     schedule();
+  }
+
+  async function tellSecond(second: { phase: string; atMs: number }) {
+    const taken = await Promise.all(threads.map(({ thread }) => thread.call('second')));
+    if (!isIdle || taken.some(({ inFlight }) => inFlight > 0)) tell(liveSecond(second, taken));
   }
 
   /** Waits for a moment of the run's clock, or until the load is broken off. */

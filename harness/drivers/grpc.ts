@@ -75,9 +75,7 @@ export function createGrpcTransport({
       const method = methodOf(name);
       const bytes = method.encode(message);
       const headers = metadataOf(metadata);
-      const call = new Call(shared, connectionTo(address), method, deadlineMs, onReply);
-      call.start(bytes, headers);
-      return () => call.withdraw();
+      new Call(shared, connectionTo(address), method, deadlineMs, onReply).start(bytes, headers);
     },
     connections: () => ({ open: isClosed ? 0 : opened, peak: opened }),
     close: async () => {

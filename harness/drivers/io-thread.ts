@@ -45,6 +45,8 @@ export type IoCalls = {
   play: (phase: IoPhase) => void;
   halt: () => void;
   drained: () => Promise<void>;
+  /** What happened since this was asked last. */
+  second: () => LiveCounts;
   finish: () => IoFindings;
 };
 export type IoFindings = {
@@ -55,7 +57,7 @@ export type IoFindings = {
   collected: unknown;
 };
 /** What a thread tells unasked. */
-export type IoEvent = { ledger: LedgerMessage } | { live: LiveCounts };
+export type IoEvent = { ledger: LedgerMessage };
 /** What a thread is told. */
 export type IoOrder = { bell: MessagePort } | { released: readonly number[] };
 
@@ -73,6 +75,7 @@ const tell = answerThread<IoCalls>(
     play: (phase) => started().play(phase),
     halt: () => started().halt(),
     drained: () => started().drained(),
+    second: () => started().second(),
     finish: () => started().finish(),
   },
   (order) => started().follow(order as IoOrder),
@@ -119,7 +122,6 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
   });
 
   setInterval(() => {
-    tell({ live: live.take(inFlight) } satisfies IoEvent);
     // Who is older than this has been answered or given up, but for those who think for long: they open their window anew.
     ledger.sealBefore(windows.windowOf(now() - timeoutMs - 2_000));
   }, 1_000);
@@ -134,6 +136,7 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
 
     play: ({ name, startMs, lastsMs, schedule }: IoPhase) => {
       windows.startPhase({ name, startMs, lastsMs });
+      if (halting.signal.aborted) return;
       const times = arrivalTimes(schedule, thread);
       coming.push({ phase: windows.phases().length - 1, startMs, times, due: times.next(), number: thread.index });
     },
@@ -141,13 +144,16 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
     halt: () => {
       coming.length = 0;
       halting.abort(new Error('The load has been broken off'));
+      leaveToRest();
     },
 
     drained: () =>
       new Promise<void>((resolve) => {
-        if (inFlight === 0) resolve();
-        else onceDrained.push(resolve);
+        onceDrained.push(resolve);
+        leaveToRest();
       }),
+
+    second: () => live.take(inFlight),
 
     finish: (): IoFindings => {
       // What is told before the answer arrives before it.
@@ -173,6 +179,7 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
       }
     }
     while (coming[0]?.due.done === true) coming.shift();
+    leaveToRest();
   }
 
   function arrive(arrival: { number: number; phase: number; intendedMs: number }) {
@@ -192,7 +199,12 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
 
   function leave() {
     inFlight -= 1;
-    if (inFlight > 0) return;
+    leaveToRest();
+  }
+
+  /** The end of a phase may be told before the wake for its last arrivals is heard: they are waited for, too. */
+  function leaveToRest() {
+    if (inFlight > 0 || onceDrained.length === 0 || coming.some(({ due }) => due.done !== true)) return;
     for (const resolve of onceDrained) resolve();
     onceDrained = [];
   }

@@ -37,9 +37,9 @@ export type OpenDriver = {
    * asked for before the last one ended.
    */
   play: (phase: PlayedPhase) => Promise<void>;
-  /** Nobody arrives from now on, in this phase or another, and nobody thinks any longer: `play` resolves at once. */
+  /** Nobody arrives from now on, in this phase or another, and who is under way thinks no longer and takes no other step: `play` resolves at once. */
   halt: () => Promise<void>;
-  /** Resolves when nobody is under way. */
+  /** Resolves when all who were to come have come, and nobody is under way. */
   drained: () => Promise<void>;
   /** Calls back once a second while there is load. */
   onSecond: (listener: (live: LiveSecond) => void) => void;

@@ -27,9 +27,8 @@ export type Reply = Stamps &
   );
 
 export type Transport<Request> = {
-  /** Sends at once and calls back exactly once, never before it returns. The time limit counts from now. The answer withdraws the request: it is
-   * then called back no more, and its connection is not used again. */
-  send: (request: Request, onReply: (reply: Reply) => void) => () => void;
+  /** Sends at once and calls back exactly once, never before it returns. The time limit counts from now. */
+  send: (request: Request, onReply: (reply: Reply) => void) => void;
   /** Connections that are open now, and the most that were at one time. */
   connections: () => { open: number; peak: number };
   close: () => Promise<void>;

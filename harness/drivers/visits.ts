@@ -1,6 +1,6 @@
 import { messageOf } from '../../core/errors.ts';
 import { type Random, seededRandom } from '../../core/random.ts';
-import { type Duration, toMs } from '../../core/units.ts';
+import { toMs } from '../../core/units.ts';
 import type { Answer, Ask, Visitor } from '../journey.ts';
 import { type RequestOutcome, requestOutcomes } from '../record.ts';
 import { counter, type LedgerWriter, measure } from './ledger.ts';
@@ -38,20 +38,19 @@ export type Watcher = {
 export type Span = { traceId: string; spanId: string; traceparent: string };
 
 /**
- * Lets visitors do what their journey says, and writes down five stamps of each request: intended, dispatched, written, first byte, last byte.
+ * Lets visitors do what their journey says, and writes down what lies between the stamps of each request: intended, dispatched, written, last byte.
  * *Response* is intended to last, *service* is written to last, *queue* is dispatched to written; *lag* is intended to dispatched, of those
  * steps only that have a plan of their own: the first, and those after a thought.
  */
-export function createVisits({
-  source,
-  ledger,
-  watcher,
-  windowOf,
-  now,
-  seed,
-  signal,
-  spanOf,
-}: {
+export function createVisits(world: World): (arrival: Arrival, onLeft: () => void) => void {
+  const indexOfStep = new Map(world.source.steps.map((step, index) => [step, index]));
+  return function visit(arrival, onLeft) {
+    new Visit(world, indexOfStep, arrival, onLeft).begin();
+  };
+}
+
+/** What all visits of a thread share. */
+type World = {
   source: JourneySource;
   ledger: Pick<LedgerWriter, 'record' | 'count'>;
   watcher: Watcher;
@@ -61,99 +60,134 @@ export function createVisits({
   seed: number;
   signal: AbortSignal;
   spanOf?: (step: number) => Span;
-}): (arrival: Arrival, onLeft: () => void) => void {
-  const indexOfStep = new Map(source.steps.map((step, index) => [step, index]));
+};
 
-  return function visit({ number, phase, intendedMs }, onLeft) {
-    const send = source.sender();
-    // Visitors overlap by chance: with a stream of their own they choose the same however long others wait.
-    let chance: Random | undefined;
-    const random = () => {
-      chance ??= seededRandom(seed ^ Math.imul(number + 1, 0x9e3779b1) ^ Math.imul(phase + 1, 0x85ebca6b));
-      return chance();
-    };
-    let underWay = 0;
-    let isAtEnd = false;
-    /** A journey may end before its last answers are in. */
-    const leave = () => {
-      if (!isAtEnd || underWay > 0) return;
-      isAtEnd = false;
-      onLeft();
-    };
-    // When the next step is meant to start, and whether that is a plan that one can be late for.
-    let readyMs = intendedMs;
-    let isPlanned = true;
-    let thoughtSlackMs = 0;
+/** A class whose functions are made when a journey takes them in hand: at 100,000 visits a second what nobody uses is felt. */
+class Visit implements Visitor {
+  readonly number: number;
+  readonly #world: World;
+  readonly #indexOfStep: ReadonlyMap<string, number>;
+  readonly #phase: number;
+  readonly #onLeft: () => void;
+  readonly #send: Send;
+  /** When the next step is meant to start, and whether that is a plan that one can be late for. */
+  #readyMs: number;
+  #isPlanned = true;
+  #thoughtSlackMs = 0;
+  #chance: Random | undefined;
+  #underWay = 0;
+  #isAtEnd = false;
 
-    function step(name: string, ask: Ask, how?: Parameters<Visitor['step']>[2]): Promise<Answer> {
-      const index = indexOfStep.get(name);
-      if (index === undefined) throw new TypeError(`Expected one of the journey's steps (${source.steps.join(', ')}), got '${name}'`);
-      // Else who never thinks, or goes on for ever, would hold up the end of a load that was broken off.
-      if (signal.aborted) return awaitedOrNot(Promise.reject(signal.reason));
-      const span = spanOf?.(index);
-      const dispatchedMs = now();
-      // Timers may also be early by a fraction of a millisecond, and who thinks may do something else meanwhile.
-      const meantMs = Math.min(readyMs + thoughtSlackMs, dispatchedMs);
-      const window = windowOf(meantMs);
+  constructor(world: World, indexOfStep: ReadonlyMap<string, number>, { number, phase, intendedMs }: Arrival, onLeft: () => void) {
+    this.#world = world;
+    this.#indexOfStep = indexOfStep;
+    this.number = number;
+    this.#phase = phase;
+    this.#readyMs = intendedMs;
+    this.#onLeft = onLeft;
+    this.#send = world.source.sender();
+  }
 
-      return new Promise((resolve) => {
-        send(ask, span?.traceparent, (reply) => {
-          const answer = new Told(reply, source.outcomeOf(reply, name));
-          if (how?.accepts !== undefined && answer.outcome === 'ok' && !isAccepted(how.accepts, answer)) answer.outcome = 'wrongAnswer';
-          const { endedMs, writtenMs } = reply;
-          const outcome = outcomeIndex[answer.outcome];
-          ledger.record(window, measure.response, index, outcome, toUs(endedMs - meantMs));
-          // What was never written had no service, only a wait.
-          const isWritten = !Number.isNaN(writtenMs);
-          ledger.record(window, measure.queue, index, outcome, toUs((isWritten ? writtenMs : endedMs) - dispatchedMs));
-          if (isWritten) ledger.record(window, measure.service, index, outcome, toUs(endedMs - writtenMs));
-          watcher.ended(name, answer.outcome, endedMs - meantMs);
-          if (span !== undefined && watcher.settled !== undefined) {
-            const { traceId, spanId } = span;
-            watcher.settled({ step: index, outcome: answer.outcome, intendedMs: meantMs, endedMs, traceId, spanId });
-          }
-          if (endedMs > readyMs) readyMs = endedMs;
-          underWay -= 1;
-          resolve(answer);
-          leave();
-        });
-        // What cannot be sent as it is has thrown by now: it is a mistake of the journey, and in no count.
-        underWay += 1;
-        ledger.count(window, counter.planned);
-        ledger.count(window, counter.sent);
-        watcher.planned();
-        watcher.sent();
-        if (isPlanned) {
-          ledger.record(window, measure.lag, 0, 0, toUs(dispatchedMs - meantMs));
-          watcher.late(dispatchedMs - meantMs);
-        }
-        isPlanned = false;
-        thoughtSlackMs = 0;
-      });
-    }
-
-    const think = (from: Duration, until: Duration = from): Promise<void> => {
-      readyMs += drawn(toMs(from), toMs(until), random);
-      isPlanned = true;
-      thoughtSlackMs = timerMs;
-      return awaitedOrNot(wait(readyMs - now(), signal));
-    };
-
-    const end = () => {
-      isAtEnd = true;
-      leave();
-    };
-    const stumble = (thrown: unknown) => {
-      if (!signal.aborted) watcher.stumbled(messageOf(thrown));
-      end();
-    };
+  begin() {
     try {
-      // One promise less than with an async function around it, which is felt at 100,000 visits a second.
-      Promise.resolve(source.visit({ step, think, number, random, signal })).then(end, stumble);
+      Promise.resolve(this.#world.source.visit(this)).then(
+        () => this.#end(),
+        (thrown) => this.#stumble(thrown),
+      );
     } catch (thrown) {
-      stumble(thrown);
+      this.#stumble(thrown);
     }
-  };
+  }
+
+  get step(): Visitor['step'] {
+    return (name, ask, how) => this.#step(name, ask, how);
+  }
+
+  get think(): Visitor['think'] {
+    return (from, until = from) => {
+      const { now, signal } = this.#world;
+      this.#readyMs += drawn(toMs(from), toMs(until), this.random);
+      this.#isPlanned = true;
+      this.#thoughtSlackMs = timerMs;
+      return awaitedOrNot(wait(this.#readyMs - now(), signal));
+    };
+  }
+
+  /** Visitors overlap by chance: with a stream of their own they choose the same however long others wait. */
+  get random(): Random {
+    this.#chance ??= seededRandom(this.#world.seed ^ Math.imul(this.number + 1, 0x9e3779b1) ^ Math.imul(this.#phase + 1, 0x85ebca6b));
+    return this.#chance;
+  }
+
+  get signal(): AbortSignal {
+    return this.#world.signal;
+  }
+
+  #step(name: string, ask: Ask, how: Parameters<Visitor['step']>[2]): Promise<Answer> {
+    const { source, ledger, watcher, windowOf, now, spanOf, signal } = this.#world;
+    const index = this.#indexOfStep.get(name);
+    if (index === undefined) throw new TypeError(`Expected one of the journey's steps (${source.steps.join(', ')}), got '${name}'`);
+    // Else who never thinks, or goes on for ever, would hold up the end of a load that was broken off.
+    if (signal.aborted) return awaitedOrNot(Promise.reject(signal.reason));
+    const span = spanOf?.(index);
+    const dispatchedMs = now();
+    // Timers may also be early by a fraction of a millisecond, and who thinks may do something else meanwhile.
+    const meantMs = Math.min(this.#readyMs + this.#thoughtSlackMs, dispatchedMs);
+    const window = windowOf(meantMs);
+
+    return new Promise((resolve) => {
+      this.#send(ask, span?.traceparent, (reply) => {
+        const answer = new Told(reply, source.outcomeOf(reply, name));
+        if (how?.accepts !== undefined && answer.outcome === 'ok' && !isAccepted(how.accepts, answer)) answer.outcome = 'wrongAnswer';
+        const { endedMs, writtenMs } = reply;
+        const outcome = outcomeIndex[answer.outcome];
+        ledger.record(window, measure.response, index, outcome, toUs(endedMs - meantMs));
+        // What was never written had no service, only a wait.
+        const isWritten = !Number.isNaN(writtenMs);
+        ledger.record(window, measure.queue, index, outcome, toUs((isWritten ? writtenMs : endedMs) - dispatchedMs));
+        if (isWritten) ledger.record(window, measure.service, index, outcome, toUs(endedMs - writtenMs));
+        watcher.ended(name, answer.outcome, endedMs - meantMs);
+        if (span !== undefined && watcher.settled !== undefined) {
+          const { traceId, spanId } = span;
+          watcher.settled({ step: index, outcome: answer.outcome, intendedMs: meantMs, endedMs, traceId, spanId });
+        }
+        if (endedMs > this.#readyMs) this.#readyMs = endedMs;
+        this.#underWay -= 1;
+        resolve(answer);
+        this.#leave();
+      });
+      // What cannot be sent as it is has thrown by now: it is a mistake of the journey, and in no count.
+      this.#underWay += 1;
+      ledger.count(window, counter.planned);
+      ledger.count(window, counter.sent);
+      watcher.planned();
+      watcher.sent();
+      if (this.#isPlanned) {
+        ledger.record(window, measure.lag, 0, 0, toUs(dispatchedMs - meantMs));
+        watcher.late(dispatchedMs - meantMs);
+      }
+      this.#isPlanned = false;
+      this.#thoughtSlackMs = 0;
+    });
+  }
+
+  #stumble(thrown: unknown) {
+    const { signal, watcher } = this.#world;
+    if (!signal.aborted) watcher.stumbled(messageOf(thrown));
+    this.#end();
+  }
+
+  #end() {
+    this.#isAtEnd = true;
+    this.#leave();
+  }
+
+  /** A journey may end before its last answers are in. */
+  #leave() {
+    if (!this.#isAtEnd || this.#underWay > 0) return;
+    this.#isAtEnd = false;
+    this.#onLeft();
+  }
 }
 
 /** Somebody of a phase (from 0); no other of it has this number. */

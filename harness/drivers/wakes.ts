@@ -97,9 +97,9 @@ export function createWakes({ now }: { now: () => number }): Wakes {
 
 /**
  * How long one who is woken rests: `shortestMs` at rates at which a wake of their own for most arrivals costs little, more in proportion beyond
- * 5,000 arrivals a second, and at most a millisecond.
+ * 5,000 arrivals a second, and at most half a millisecond: a lag of one is what verdicts allow for.
  */
-export const quantumAt = (ratePerSecond: number, shortestMs: number) => Math.min(1, shortestMs * Math.max(1, ratePerSecond / 5_000));
+export const quantumAt = (ratePerSecond: number, shortestMs: number) => Math.min(0.5, shortestMs * Math.max(1, ratePerSecond / 5_000));
 
 /**
  * Sleeps until shortly before `whenMs` and looks at the clock without pause for the rest, as no system wakes anyone to the microsecond. `sleep`

@@ -75,7 +75,8 @@ function measured(
   const part = partFrom(seen, fromMs);
   const { served, awaited, timeoutMs } = seen.requests(route, part);
   const needed = requestsFor(quantile);
-  if (awaited.totalCount < needed) return unknown(`${awaited.totalCount} served requests, ${needed} are needed for this percentile`);
+  if (awaited.totalCount < needed)
+    return unknown(`${awaited.totalCount} requests were served or given up, ${needed} are needed for this percentile`);
   const { dropped, planned } = seen.ground(part);
   if (dropped > 0) return unknown(`the load generator left out ${dropped} of ${planned} requests`);
   const isCensored = served.totalCount < Math.ceil(quantile * awaited.totalCount);

@@ -74,7 +74,7 @@ export class Call implements Link<Call> {
   }
 
   /** Does nothing when the call is over. */
-  withdraw() {
+  #withdraw() {
     if (this.#isOver) return;
     this.#letGo();
     this.#call.cancelWithStatus(status.CANCELLED, 'Withdrawn');
@@ -82,12 +82,12 @@ export class Call implements Link<Call> {
 
   /** The call's time is up: that long it took, for whoever waited. */
   giveUp() {
-    this.withdraw();
+    this.#withdraw();
     this.#onReply({ kind: 'timedOut', ...this.#stamps(this.deadlineMs) });
   }
 
   close() {
-    this.withdraw();
+    this.#withdraw();
     this.#onReply({
       kind: 'broken',
       code: 'ECLOSED',

@@ -1,6 +1,6 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { type SecureContext, connect as secureConnect } from 'node:tls';
-import type { HttpRequest, Reply } from '../transport.ts';
+import type { HttpRequest, Reply, Stamps } from '../transport.ts';
 import { Answer, BadAnswer, headerValues } from './answer.ts';
 import type { Chain, Link } from './chain.ts';
 import type { Wire } from './request-text.ts';
@@ -47,7 +47,7 @@ export type Origin = {
 };
 
 /**
- * One socket, with one request on it at a time. What was broken, withdrawn or late is destroyed together with its request, so nothing that
+ * One socket, with one request on it at a time. What was broken or late is destroyed together with its request, so nothing that
  * comes later can be taken for the answer to another.
  */
 export class Connection implements Link<Connection> {
@@ -81,13 +81,6 @@ export class Connection implements Link<Connection> {
     this.#exchange = exchange;
     this.#shared.inFlight.append(exchange);
     if (this.#isConnected) this.#write(exchange);
-  }
-
-  /** Does nothing when the exchange is over, whoever uses the connection now. */
-  withdraw(exchange: Exchange) {
-    if (this.#exchange !== exchange) return;
-    this.#letGo(exchange);
-    this.destroy();
   }
 
   /** The exchange's time is up: that long it took, for whoever waited. */
@@ -208,17 +201,8 @@ export class Connection implements Link<Connection> {
       this.#origin.free.append(this);
     } else this.destroy();
     const { status, headerLines, text, isCut } = this.#answer;
-    exchange.onReply({
-      kind: 'answered',
-      status,
-      header: (name) => headerValues(headerLines, name)[0],
-      headers: (name) => headerValues(headerLines, name),
-      text,
-      ...(isCut && { isCut }),
-      writtenMs: exchange.writtenMs,
-      firstByteMs: exchange.firstByteMs,
-      endedMs: nowMs,
-    });
+    const { writtenMs, firstByteMs } = exchange;
+    exchange.onReply(new Answered({ status, headerLines, text, isCut }, { writtenMs, firstByteMs, endedMs: nowMs }));
   }
 
   #breakFor(error: unknown) {
@@ -247,3 +231,38 @@ export class Connection implements Link<Connection> {
     this.#origin.free.remove(this);
   }
 }
+
+/** A class, because few ever look at the headers: two functions for each answer would be made in vain. */
+class Answered implements AnsweredReply {
+  readonly kind = 'answered';
+  readonly status: number;
+  readonly text: string;
+  readonly isCut?: true;
+  readonly writtenMs: number;
+  readonly firstByteMs: number;
+  readonly endedMs: number;
+  readonly #headerLines: Answer['headerLines'];
+
+  constructor(
+    { status, headerLines, text, isCut }: Pick<Answer, 'status' | 'headerLines' | 'text' | 'isCut'>,
+    { writtenMs, firstByteMs, endedMs }: Stamps,
+  ) {
+    this.status = status;
+    this.text = text;
+    if (isCut) this.isCut = true;
+    this.writtenMs = writtenMs;
+    this.firstByteMs = firstByteMs;
+    this.endedMs = endedMs;
+    this.#headerLines = headerLines;
+  }
+
+  header(name: string): string | undefined {
+    return headerValues(this.#headerLines, name)[0];
+  }
+
+  headers(name: string): readonly string[] {
+    return headerValues(this.#headerLines, name);
+  }
+}
+
+type AnsweredReply = Extract<Reply, { kind: 'answered' }>;

@@ -74,9 +74,7 @@ export function createHttpTransport({
         connection = new Connection(shared, origin);
         if (shared.open.size > peak) peak = shared.open.size;
       }
-      const exchange = new Exchange(connection, wire, request, deadlineMs, onReply);
-      connection.carry(exchange);
-      return () => exchange.connection.withdraw(exchange);
+      connection.carry(new Exchange(connection, wire, request, deadlineMs, onReply));
     },
     connections: () => ({ open: shared.open.size, peak }),
     close: async () => {

@@ -113,7 +113,7 @@ test('a percentile is judged when there are enough requests, and unknown when th
   expect(claim.judge(seen({ servedMs: times(200, 300) })).outcome).toBe('missed');
   expect(claim.judge(seen({ servedMs: times(199, 100) }))).toEqual({
     outcome: 'unknown',
-    observed: '199 served requests, 200 are needed for this percentile',
+    observed: '199 requests were served or given up, 200 are needed for this percentile',
   });
 });
 

@@ -39,6 +39,21 @@ test.each<[string, Partial<Rest>, string]>([
   ['a share above one', { shoppers: { browse: 1, view: 1, checkout: 1, wanted: { product: 'sku-1', share: 30 } } }, 'from 0 to 1, got 30'],
   ['a duration without a unit', { timeline: [{ ...calm, lasts: '10' as '10s' }] }, "Phase 'calm': Expected a duration such as"],
   ['a rate without a unit', { timeline: [{ ...calm, load: steady('50' as '50/s') }] }, "Phase 'calm': Expected a rate such as"],
+  [
+    'a load that is none',
+    { timeline: [{ ...calm, load: '50/s' as never }] },
+    "Phase 'calm': Expected a load such as steady('100/s'), got something else",
+  ],
+  [
+    'arrivals that nobody knows',
+    { timeline: [{ ...calm, load: { ...steady('50/s'), arrivals: 'bursty' as 'poisson' } }] },
+    "Phase 'calm': Expected arrivals that are 'poisson' or 'uniform', got 'bursty'",
+  ],
+  [
+    'a rate that no machine can make',
+    { timeline: [{ ...calm, load: steady('1000000000/s') }] },
+    "Phase 'calm': Expected rates up to 100000/s",
+  ],
   ['a standstill', { timeline: [{ ...calm, load: ramp('0/s', '5/s') }] }, "Expected a rate above 0, got '0/s'"],
   ['a step to a standstill', { timeline: [{ ...calm, load: steps(['5/s', '0/s']) }] }, "Expected a rate above 0, got '0/s'"],
   [

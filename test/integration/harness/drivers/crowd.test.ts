@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { totalOf } from '../../../../core/histogram.ts';
+import { totalOf, valueAt } from '../../../../core/histogram.ts';
 import { runClock } from '../../../../core/time.ts';
 import { type ProbeOptions, playCrowd, probeCapacity } from '../../../../harness/drivers/crowd.ts';
 import type { LiveSecond } from '../../../../harness/drivers/live.ts';
@@ -89,6 +89,21 @@ test('a phase that a crowd plays is counted as the mall counts it, with the orde
   expect(rows.checkouts[0]).toMatchObject({ orderId: expect.stringMatching(/^order-/), status: 'PAID' });
   expect(new Set(rows.seconds.map(({ second }) => second))).toEqual(new Set([0, 1]));
   expect(seen[0]).toMatchObject({ phase: 'rush', inFlight: 10, outcomes: { ok: expect.any(Number) } });
+});
+
+test('who waits in vain in a crowd is a timeout that took the time limit, in the second of the sending', async () => {
+  await using server = await startServer('hangs-every-50th');
+  const { epochOffsetNs } = runClock();
+  const { signal } = new AbortController();
+  const crowd = { gateways: [server.address], tokens: ['one'], shoppers: { ...shoppers, view: 0, checkout: 0 }, catalogue: { size: 5 } };
+  const rows = await playCrowd(
+    { ...crowd, runTag: '0bad0001', seed: 1, epochOffsetNs, name: 'rush', connections: 4, lastsMs: 6_500, signal },
+    () => undefined,
+  );
+  const broken = rows.seconds.filter(({ outcome }) => outcome !== 'ok');
+  expect(new Set(broken.map(({ outcome }) => outcome))).toEqual(new Set(['timeout']));
+  expect(broken[0]).toMatchObject({ second: 0 });
+  for (const { buckets } of broken) expect(valueAt(buckets, 0)).toBeCloseTo(5_000_000, -5);
 });
 
 const shoppers = { browse: 5, view: 3, checkout: 2, wanted: { product: 'sku-1', share: 0.5 } };

@@ -170,25 +170,6 @@ describe('a server in its own process', () => {
     });
   });
 
-  test('hears nothing more of a call that was withdrawn, and nor does the caller', async () => {
-    await using server = await startServer('answers-grpc-as-asked');
-    const { ask, send } = transport({ streamsPerConnection: 1 });
-    const request = { address: server.address, method: 'shop.Orders/Place', message: { wait_ms: 30 } };
-    const told: Reply[] = [];
-    // At once, when it was written, and when it was answered.
-    send(request, (reply) => told.push(reply))();
-    const withdraw = send(request, (reply) => told.push(reply));
-    await ask({ ...request, message: {} });
-    withdraw();
-    withdraw();
-    const answer = new Promise<() => void>((resolve) => {
-      const late = send(request, () => resolve(late));
-    });
-    (await answer)();
-    await ask({ ...request, message: { wait_ms: 60 } });
-    expect(told).toEqual([]);
-  });
-
   test('is told large messages, and tells them', async () => {
     await using server = await startServer('answers-grpc-as-asked');
     const message = { signature: Buffer.alloc(6_000_000, 'x') };

@@ -344,40 +344,6 @@ test('a connection that stays free is closed in time', async () => {
   expect(connections().peak).toBe(1);
 });
 
-test('a request that is withdrawn is told no more, and its connection ends', async () => {
-  const asked: string[] = [];
-  const origin = await serveRaw((socket, id) => {
-    asked.push(id);
-    if (id === '/fast') socket.write(counted(id));
-    else setTimeout(() => socket.write(counted(id)), 20);
-  });
-  const { send, ask, connections } = transport();
-  let told = 0;
-  const withdraw = send({ ...plain, origin, path: '/slow' }, () => {
-    told += 1;
-  });
-  await waitUntil({ timeoutMs: 5_000, everyMs: 1, describe: () => 'Nothing arrived' }, () => asked.length === 1);
-  withdraw();
-  withdraw();
-  await waitUntil({ timeoutMs: 5_000, everyMs: 1, describe: () => 'The connection is still open' }, () => connections().open === 0);
-  // Before it was even connected:
-  send({ ...plain, origin, path: '/never' }, () => {
-    told += 1;
-  })();
-  expect(await ask({ origin, path: '/slow' })).toMatchObject({ text: '/slow' });
-  expect(told).toBe(0);
-  expect(asked).toEqual(['/slow', '/slow']);
-
-  // Too late to withdraw: the connection already carries the request of another.
-  const first = await new Promise<() => void>((resolve) => {
-    const late = send({ ...plain, origin, path: '/fast' }, () => resolve(late));
-  });
-  const second = ask({ origin, path: '/slow' });
-  first();
-  expect(await second).toMatchObject({ text: '/slow' });
-  expect(connections().open).toBe(1);
-});
-
 test('a server that is not there is told apart', async () => {
   const { ask, connections } = transport();
   const origin = await closedPort();
