@@ -2,8 +2,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, UsageError } from '../core/errors.ts';
-import type { CapacitySearch } from './capacity-search.ts';
 import type { MallScenario, Scenario, TargetScenario } from './scenario.ts';
+import type { CapacitySearch } from './search/question.ts';
 import type { TruthTest } from './truth-test.ts';
 
 export type Found = { name: string; file: string };

@@ -1,6 +1,6 @@
 import { type MessagePort, workerData } from 'node:worker_threads';
+import { ring, waitFor } from '../../harness/drivers/metronome/wakes.ts';
 import { raisePriority } from '../../harness/drivers/priority.ts';
-import { ring, waitFor } from '../../harness/drivers/wakes.ts';
 import { nowUs } from './clock.ts';
 
 /** Sleeps until the time that is in shared memory has come, rings, and waits for the next. Its event loop never turns. */

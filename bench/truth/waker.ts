@@ -1,5 +1,5 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { onWake } from '../../harness/drivers/wakes.ts';
+import { onWake } from '../../harness/drivers/metronome/wakes.ts';
 import type { WakerStart } from './waker-thread.ts';
 
 /** An alarm clock with one hand, precise to about a tenth of a millisecond, where timers count whole ones. */

@@ -1,6 +1,6 @@
 import { newHistogram, type Recording, toBase64 } from '../recording.ts';
 import type { CrowdRows } from './crowd-worker.ts';
-import { toHistogram } from './ledger.ts';
+import { toHistogram } from './ledger/ledger.ts';
 
 /** What a crowd did in a phase, in which nobody arrived by a plan. */
 export type PlayedCrowd = { phase: string } & CrowdRows;

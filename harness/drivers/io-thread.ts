@@ -5,12 +5,12 @@ import { requestOutcomes } from '../record.ts';
 import { arrivalTimes, type Schedule } from '../schedule.ts';
 import { clockOf } from './clock.ts';
 import { createExemplars, type Kept } from './exemplars.ts';
-import { counter, createLedgerWriter, type LedgerMessage } from './ledger.ts';
+import { counter, createLedgerWriter, type LedgerMessage } from './ledger/ledger.ts';
 import { createLiveCounts, type LiveCounts } from './live.ts';
+import { onWake } from './metronome/wakes.ts';
 import { answerThread } from './thread.ts';
 import { createSpans } from './trace.ts';
 import { createVisits, type JourneySource } from './visits.ts';
-import { onWake } from './wakes.ts';
 import { createWindows } from './windows.ts';
 
 /** The thread that visitors live in: it starts everyone whose time has come, and writes down what became of them. */

@@ -11,7 +11,7 @@ import {
   toBase64,
 } from '../recording.ts';
 import type { IoFindings } from './io-thread.ts';
-import { histogramOfRow, type LedgerCounters, type LedgerRow, measure } from './ledger.ts';
+import { histogramOfRow, type LedgerCounters, type LedgerRow, measure } from './ledger/ledger.ts';
 import type { Windows } from './windows.ts';
 
 /** What the load driver makes of every recording; what the journeys collected besides is theirs to read. */

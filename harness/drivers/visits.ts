@@ -3,7 +3,7 @@ import { type Random, seededRandom } from '../../core/random.ts';
 import { toMs } from '../../core/units.ts';
 import type { Answer, Ask, Visitor } from '../journey.ts';
 import { type RequestOutcome, requestOutcomes } from '../record.ts';
-import { counter, type LedgerWriter, measure } from './ledger.ts';
+import { counter, type LedgerWriter, measure } from './ledger/ledger.ts';
 import type { Reply } from './transport.ts';
 
 /** Whoever visits a target: what its visitors do, how their requests travel, and what their answers mean. One for each io thread. */

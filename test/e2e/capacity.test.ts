@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { SearchRecord } from '../../harness/search-record.ts';
+import type { SearchRecord } from '../../harness/search/record.ts';
 import { startCli } from '../support/cli.ts';
 
 test('the capacity search finds a rate that the mall can serve, verified, and leaves nothing behind', { timeout: 900_000 }, async () => {

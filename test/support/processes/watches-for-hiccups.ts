@@ -1,8 +1,8 @@
 // Says when both of its canaries have told something, and once it hears something, stops them and prints the rows of their ledger.
 import { once } from 'node:events';
 import { runClock, waitUntil } from '../../../core/time.ts';
-import { startHiccups } from '../../../harness/drivers/hiccups.ts';
-import { createLedgerReader } from '../../../harness/drivers/ledger.ts';
+import { startHiccups } from '../../../harness/drivers/ground/hiccups.ts';
+import { createLedgerReader } from '../../../harness/drivers/ledger/ledger.ts';
 
 const { epochOffsetNs, nowMs } = runClock();
 const reader = createLedgerReader();

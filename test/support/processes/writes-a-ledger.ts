@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { counter, createLedgerWriter, measure } from '../../../harness/drivers/ledger.ts';
+import { counter, createLedgerWriter, measure } from '../../../harness/drivers/ledger/ledger.ts';
 
 /** A thread that writes a ledger: in window w, the times 0, 1 … µs, each under the outcome that its number says; one window behind is sealed. */
 const { windows, perWindow, outcomes } = workerData as { windows: number; perWindow: number; outcomes: number };

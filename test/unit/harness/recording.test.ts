@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { HistogramLogReader } from 'hdr-histogram-js';
 import { expect, onTestFinished, test } from 'vitest';
 import { bucketOf } from '../../../core/histogram.ts';
-import { fromHistogram } from '../../../harness/drivers/ledger.ts';
+import { fromHistogram } from '../../../harness/drivers/ledger/ledger.ts';
 import {
   fromBase64,
   histogramOf,

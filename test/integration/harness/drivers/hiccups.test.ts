@@ -4,8 +4,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { runClock, waitUntil } from '../../../../core/time.ts';
-import { startHiccups } from '../../../../harness/drivers/hiccups.ts';
-import { createLedgerReader, measure } from '../../../../harness/drivers/ledger.ts';
+import { startHiccups } from '../../../../harness/drivers/ground/hiccups.ts';
+import { createLedgerReader, measure } from '../../../../harness/drivers/ledger/ledger.ts';
 
 const { epochOffsetNs, nowMs } = runClock();
 const program = `${import.meta.dirname}/../../../support/processes/watches-for-hiccups.ts`;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { bucketOf } from '../../../../core/histogram.ts';
-import { createLedgerReader, histogramOfRow, type LedgerMessage, measure } from '../../../../harness/drivers/ledger.ts';
+import { createLedgerReader, histogramOfRow, type LedgerMessage, measure } from '../../../../harness/drivers/ledger/ledger.ts';
 
 const windows = 60;
 const perWindow = 50_000;

@@ -4,8 +4,8 @@ import { MessageChannel } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { runClock, waitUntil } from '../../../../core/time.ts';
 import { clockOf } from '../../../../harness/drivers/clock.ts';
-import { startMetronome } from '../../../../harness/drivers/metronome.ts';
-import { onWake } from '../../../../harness/drivers/wakes.ts';
+import { startMetronome } from '../../../../harness/drivers/metronome/metronome.ts';
+import { onWake } from '../../../../harness/drivers/metronome/wakes.ts';
 import { arrivalTimes, type Schedule } from '../../../../harness/schedule.ts';
 
 const { epochOffsetNs } = runClock();

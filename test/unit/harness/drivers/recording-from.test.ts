@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { middleUs } from '../../../../core/histogram.ts';
 import type { IoFindings } from '../../../../harness/drivers/io-thread.ts';
-import { counter, createLedgerReader, createLedgerWriter, fromHistogram, measure } from '../../../../harness/drivers/ledger.ts';
+import { counter, createLedgerReader, createLedgerWriter, fromHistogram, measure } from '../../../../harness/drivers/ledger/ledger.ts';
 import { recordingFrom } from '../../../../harness/drivers/recording-from.ts';
 import { createWindows } from '../../../../harness/drivers/windows.ts';
 import { type RequestOutcome, requestOutcomes } from '../../../../harness/record.ts';

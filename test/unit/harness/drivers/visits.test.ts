@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { counter, measure } from '../../../../harness/drivers/ledger.ts';
+import { counter, measure } from '../../../../harness/drivers/ledger/ledger.ts';
 import type { Reply } from '../../../../harness/drivers/transport.ts';
 import { createVisits, type Settled } from '../../../../harness/drivers/visits.ts';
 import { type Answer, type Ask, get, type Visitor } from '../../../../harness/journey.ts';

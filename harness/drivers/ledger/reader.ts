@@ -1,5 +1,5 @@
-import { bucketCount } from '../../core/histogram.ts';
-import { type Counter, counters, countersMark, type LedgerMessage, type Slot, slotsIn, word } from './ledger-slots.ts';
+import { bucketCount } from '../../../core/histogram.ts';
+import { type Counter, counters, countersMark, type LedgerMessage, type Slot, slotsIn, word } from './slots.ts';
 
 /**
  * What was measured in one window, added up over all writers. `total` values in µs, of which `max` is the greatest; the counts are sparse:

@@ -1,4 +1,4 @@
-import { bucketCount } from '../../core/histogram.ts';
+import { bucketCount } from '../../../core/histogram.ts';
 
 /** What is measured, in µs; a writer names a measure by its place in this list. */
 export const measures = ['response', 'service', 'queue', 'lag', 'hiccup'] as const;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createMachineWatch } from '../../../../harness/drivers/machine.ts';
+import { createMachineWatch } from '../../../../../harness/drivers/ground/machine.ts';
 
 type Files = Record<string, string>;
 

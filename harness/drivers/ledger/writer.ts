@@ -1,15 +1,5 @@
-import { bucketOf, longestUs } from '../../core/histogram.ts';
-import {
-  counters,
-  countersMark,
-  type LedgerMessage,
-  measures,
-  newMemory,
-  type Slot,
-  slotsIn,
-  slotsPerMemory,
-  word,
-} from './ledger-slots.ts';
+import { bucketOf, longestUs } from '../../../core/histogram.ts';
+import { counters, countersMark, type LedgerMessage, measures, newMemory, type Slot, slotsIn, slotsPerMemory, word } from './slots.ts';
 
 /** Writes down what happens in the windows of one thread. Windows are whole numbers from 0 to 2³² − 1 that grow with time. */
 export type LedgerWriter = {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Tally, TrialOutcome } from '../../../harness/search.ts';
-import { conclusionOf } from '../../../harness/search-record.ts';
+import { conclusionOf } from '../../../../harness/search/record.ts';
+import type { Tally, TrialOutcome } from '../../../../harness/search/search.ts';
 
 const tally = (ratePerSecond: number, counts: Partial<Record<TrialOutcome, number>>): Tally => ({
   ratePerSecond,

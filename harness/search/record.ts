@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Outcome } from './record.ts';
+import type { Outcome } from '../record.ts';
 import { knownOf, type SearchResult, type Tally } from './search.ts';
 import type { JudgedTrial } from './trial.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { describeSearch, planSearch } from '../../../harness/capacity-search.ts';
-import { breaker, capacity, errors, get, journey, latency, vocabulary } from '../../../harness/index.ts';
+import { breaker, capacity, errors, get, journey, latency, vocabulary } from '../../../../harness/index.ts';
+import { describeSearch, planSearch } from '../../../../harness/search/question.ts';
 
 const within = [latency('checkout').p95.below('250ms'), errors('checkout').below('1%')];
 const asked = {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { bellOf, createWakes, onWake, quantumAt, ring, waitFor } from '../../../../harness/drivers/wakes.ts';
+import { bellOf, createWakes, onWake, quantumAt, ring, waitFor } from '../../../../../harness/drivers/metronome/wakes.ts';
 
 const quantumMs = 0.25;
 /** What clocks of different threads may differ by. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { bucketOf, longestUs } from '../../../../core/histogram.ts';
+import { bucketOf, longestUs } from '../../../../../core/histogram.ts';
 import {
   counter,
   counters,
@@ -11,7 +11,7 @@ import {
   type LedgerRow,
   measure,
   measures,
-} from '../../../../harness/drivers/ledger.ts';
+} from '../../../../../harness/drivers/ledger/ledger.ts';
 
 const routes = 3;
 const outcomes = 4;

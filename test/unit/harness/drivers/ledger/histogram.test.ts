@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import { expect, test } from 'vitest';
-import { bucketCount, bucketOf, longestUs } from '../../../../core/histogram.ts';
+import { bucketCount, bucketOf, longestUs } from '../../../../../core/histogram.ts';
 import {
   createLedgerReader,
   createLedgerWriter,
@@ -10,7 +10,7 @@ import {
   type LedgerMessage,
   measure,
   toHistogram,
-} from '../../../../harness/drivers/ledger.ts';
+} from '../../../../../harness/drivers/ledger/ledger.ts';
 
 const times = fc.array(fc.oneof(fc.integer({ min: 0, max: longestUs }), fc.integer({ min: 0, max: 2_000 })), { maxLength: 200 });
 const percentiles = [0, 1, 50, 90, 95, 99, 99.9, 100];

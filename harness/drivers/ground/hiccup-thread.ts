@@ -1,6 +1,6 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { clockOf } from './clock.ts';
-import { createLedgerWriter, type LedgerMessage, measure } from './ledger.ts';
+import { clockOf } from '../clock.ts';
+import { createLedgerWriter, type LedgerMessage, measure } from '../ledger/ledger.ts';
 import { createTicks } from './ticks.ts';
 
 /**

@@ -1,10 +1,10 @@
 import { type Histogram, JsHistogram } from 'hdr-histogram-js';
-import { type Random, seededRandom } from '../core/random.ts';
-import type { Expectation } from './expect/expectation.ts';
-import { judge } from './judge.ts';
-import type { Answers, Observations, Window } from './observe/observations.ts';
-import { answeredWell, type RequestOutcome, type Verdict } from './record.ts';
-import { msAtPercentile, newHistogram } from './recording.ts';
+import { type Random, seededRandom } from '../../core/random.ts';
+import type { Expectation } from '../expect/expectation.ts';
+import { judge } from '../judge.ts';
+import type { Answers, Observations, Window } from '../observe/observations.ts';
+import { answeredWell, type RequestOutcome, type Verdict } from '../record.ts';
+import { msAtPercentile, newHistogram } from '../recording.ts';
 import type { TrialOutcome } from './search.ts';
 
 /** What one expectation says of a trial. */

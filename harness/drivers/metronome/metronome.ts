@@ -1,6 +1,6 @@
 import { type MessagePort, Worker } from 'node:worker_threads';
-import type { Schedule } from '../schedule.ts';
-import type { MetronomeOrder, MetronomeStart } from './metronome-thread.ts';
+import type { Schedule } from '../../schedule.ts';
+import type { MetronomeOrder, MetronomeStart } from './thread.ts';
 import { bellOf } from './wakes.ts';
 
 /** An alarm clock for threads that make load. Their own timers count whole milliseconds; this one is a thread that does nothing but wait. */
@@ -28,7 +28,7 @@ export function startMetronome({
   spinMs?: number;
 }): Metronome {
   const orders = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(new URL('./metronome-thread.ts', import.meta.url), {
+  const worker = new Worker(new URL('./thread.ts', import.meta.url), {
     workerData: { epochOffsetNs, orders, quantumMs, spinMs } satisfies MetronomeStart,
   });
   // It has no life of its own: a process that has nothing else to do may leave.

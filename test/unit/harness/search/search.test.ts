@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Random, seededRandom } from '../../../core/random.ts';
-import { nextStep, type SearchSettings, type Trial, type TrialOutcome } from '../../../harness/search.ts';
+import { type Random, seededRandom } from '../../../../core/random.ts';
+import { nextStep, type SearchSettings, type Trial, type TrialOutcome } from '../../../../harness/search/search.ts';
 
 type System = (ratePerSecond: number) => TrialOutcome;
 

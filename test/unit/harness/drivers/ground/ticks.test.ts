@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createTicks } from '../../../../harness/drivers/ticks.ts';
+import { createTicks } from '../../../../../harness/drivers/ground/ticks.ts';
 
 function canary({ beginsMs = 0 } = {}) {
   const seen: { second: number; lateMs: number }[] = [];

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { type Random, seededRandom } from '../../../core/random.ts';
-import { breaker, errors, latency } from '../../../harness/index.ts';
-import type { Ground, Observations, Window } from '../../../harness/observe/observations.ts';
-import type { RequestOutcome } from '../../../harness/record.ts';
-import { newHistogram } from '../../../harness/recording.ts';
-import { judgeTrial } from '../../../harness/trial.ts';
+import { type Random, seededRandom } from '../../../../core/random.ts';
+import { breaker, errors, latency } from '../../../../harness/index.ts';
+import type { Ground, Observations, Window } from '../../../../harness/observe/observations.ts';
+import type { RequestOutcome } from '../../../../harness/record.ts';
+import { newHistogram } from '../../../../harness/recording.ts';
+import { judgeTrial } from '../../../../harness/search/trial.ts';
 
 const within = [latency('checkout').p95.below('250ms'), errors('checkout').below('1%')];
 

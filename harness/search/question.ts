@@ -1,11 +1,11 @@
-import { messageOf, UsageError } from '../core/errors.ts';
-import { type Duration, type Percent, type Rate, toMs, toRatePerSecond, toShare } from '../core/units.ts';
-import type { Expectation } from './expect/expectation.ts';
-import { requestsFor } from './expect/latency.ts';
-import type { Journey } from './journey.ts';
-import { steady } from './load.ts';
-import { type Plan, planRun, requestsPerArrival } from './plan.ts';
-import { type MallScenario, type Phase, phase, type Scenario, type TargetScenario } from './scenario.ts';
+import { messageOf, UsageError } from '../../core/errors.ts';
+import { type Duration, type Percent, type Rate, toMs, toRatePerSecond, toShare } from '../../core/units.ts';
+import type { Expectation } from '../expect/expectation.ts';
+import { requestsFor } from '../expect/latency.ts';
+import type { Journey } from '../journey.ts';
+import { steady } from '../load.ts';
+import { type Plan, planRun, requestsPerArrival } from '../plan.ts';
+import { type MallScenario, type Phase, phase, type Scenario, type TargetScenario } from '../scenario.ts';
 
 /** A question, not a story: the highest rate of open load at which all of `within` is met. */
 export type CapacitySearch = Question & (Pick<MallScenario, 'mall' | 'shoppers'> | Pick<TargetScenario, 'target' | 'journey'>);

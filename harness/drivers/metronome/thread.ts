@@ -1,6 +1,6 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { arrivalTimes, type Schedule } from '../schedule.ts';
-import { clockOf } from './clock.ts';
+import { arrivalTimes, type Schedule } from '../../schedule.ts';
+import { clockOf } from '../clock.ts';
 import { type Bell, createWakes, quantumAt, ring, type Sleeper, waitFor } from './wakes.ts';
 
 /**

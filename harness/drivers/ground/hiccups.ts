@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import type { LedgerMessage } from '../ledger/ledger.ts';
 import type { HiccupOrder, HiccupStart } from './hiccup-thread.ts';
-import type { LedgerMessage } from './ledger.ts';
 
 /**
  * Canaries, one for every core: threads that do nothing but wake every millisecond, and see how late. What they see was neither the generator nor

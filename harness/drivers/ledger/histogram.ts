@@ -1,7 +1,7 @@
 import { type Histogram, JsHistogram } from 'hdr-histogram-js';
-import { bucketCount, bucketOf, lowestUs } from '../../core/histogram.ts';
-import { newHistogram } from '../recording.ts';
-import type { LedgerRow } from './ledger-reader.ts';
+import { bucketCount, bucketOf, lowestUs } from '../../../core/histogram.ts';
+import { newHistogram } from '../../recording.ts';
+import type { LedgerRow } from './reader.ts';
 
 /** The same counts as an HdrHistogram of two significant digits, in µs: nothing is lost, as both have the same buckets. */
 export function histogramOfRow({ counts: { buckets, times }, max }: Pick<LedgerRow, 'counts' | 'max'>): Histogram {

@@ -8,7 +8,7 @@
  *
  * One thread writes to a slot at a time, and the messages hand it over: plain additions are enough.
  */
-export { fromHistogram, histogramOfRow, toHistogram } from './ledger-histogram.ts';
-export { createLedgerReader, type LedgerCounters, type LedgerPeek, type LedgerReader, type LedgerRow } from './ledger-reader.ts';
-export { type Counter, counter, counters, type LedgerMessage, type Measure, measure, measures } from './ledger-slots.ts';
-export { createLedgerWriter, type LedgerWriter } from './ledger-writer.ts';
+export { fromHistogram, histogramOfRow, toHistogram } from './histogram.ts';
+export { createLedgerReader, type LedgerCounters, type LedgerPeek, type LedgerReader, type LedgerRow } from './reader.ts';
+export { type Counter, counter, counters, type LedgerMessage, type Measure, measure, measures } from './slots.ts';
+export { createLedgerWriter, type LedgerWriter } from './writer.ts';
