@@ -9,6 +9,8 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   chain: () => import('./chain.ts'),
   cpu: () => import('./cpu.ts'),
   governance: () => import('./governance.ts'),
+  load: () => import('./load.ts'),
+  'load-memory': () => import('./load-memory.ts'),
   path: () => import('./path.ts'),
   proxy: () => import('./proxy.ts'),
   storms: () => import('./storms.ts'),

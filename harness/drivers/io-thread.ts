@@ -8,6 +8,7 @@ import { createExemplars, type Kept } from './exemplars.ts';
 import { counter, createLedgerWriter, type LedgerMessage } from './ledger/ledger.ts';
 import { createLiveCounts, type LiveCounts } from './live.ts';
 import { onWake } from './metronome/wakes.ts';
+import { rehearse } from './rehearsal.ts';
 import { answerThread } from './thread.ts';
 import { createSpans } from './trace.ts';
 import { createVisits, type JourneySource } from './visits.ts';
@@ -87,6 +88,7 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
   const halting = new AbortController();
   // Everybody who thinks listens.
   setMaxListeners(0, halting.signal);
+  await rehearse({ now });
   const source = await open();
   const { steps } = source;
   const ledger = createLedgerWriter({

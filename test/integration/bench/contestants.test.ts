@@ -11,6 +11,7 @@ import { type Command, onPath, runCommand } from '../../../bench/truth/contestan
 import { everyone } from '../../../bench/truth/contestants/contestants.ts';
 import { k6 } from '../../../bench/truth/contestants/k6.ts';
 import { ours } from '../../../bench/truth/contestants/ours.ts';
+import { startedAt } from '../../../core/started.ts';
 import { waitUntil } from '../../../core/time.ts';
 
 let arrived = 0;
@@ -19,9 +20,10 @@ const server = createServer((_request, response) => {
   setTimeout(() => response.end('ok'), 20);
 });
 /** The temporary folder of this file alone: whoever else runs here has folders of the same name. */
-const temporary = mkdtempSync(join(tmpdir(), 'contestants-test-'));
+let temporary = '';
 const { TMPDIR } = process.env;
 beforeAll(async () => {
+  temporary = mkdtempSync(join(tmpdir(), 'contestants-test-'));
   process.env.TMPDIR = temporary;
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
 });
@@ -100,7 +102,10 @@ describe('a command', () => {
   test('takes along what it left running', async () => {
     const code = `const child = require('node:child_process').spawn('sleep', ['600'], { stdio: 'ignore' }); console.log(child.pid); child.unref();`;
     const { stdout } = await runCommand(node(code), { signal: never });
-    await waitUntil({ timeoutMs: 5_000, describe: () => `process ${stdout} is still there` }, () => !isAlive(Number(stdout)));
+    await waitUntil(
+      { timeoutMs: 5_000, describe: () => `process ${stdout} is still there` },
+      () => startedAt(Number(stdout)) === undefined,
+    );
   });
 
   test('is stopped from outside for as long as it is asked', async () => {
@@ -120,12 +125,3 @@ describe('a command', () => {
 
 const foldersLeft = () => readdirSync(temporary);
 const connections = promisify(server.getConnections.bind(server));
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
