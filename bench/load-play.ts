@@ -25,13 +25,15 @@ export async function playLoad(
   const measured = await contestant.run(workload, AbortSignal.timeout(plan.lastsMs + 60_000));
   const { requests, firstMs, lastMs } = await server.tell('report');
   const wentOnMs = lastMs - firstMs;
-  const planned = (plan.ratePerSecond * plan.lastsMs) / 1_000;
+  // Half of it comes while it eases in.
+  const fullMs = plan.lastsMs + (plan.easesInMs ?? 0) / 2;
+  const planned = (plan.ratePerSecond * fullMs) / 1_000;
   return {
     measured,
     perSecond: (requests / wentOnMs) * 1_000,
     perCpuSecond: (requests / Math.max(10, measured.cpuMs - spentMs)) * 1_000,
-    coreShare: Math.max(0, measured.cpuMs - spentMs) / plan.lastsMs,
-    keptUp: requests >= planned && wentOnMs <= plan.lastsMs * 1.02,
+    coreShare: Math.max(0, measured.cpuMs - spentMs) / fullMs,
+    keptUp: requests >= planned && wentOnMs <= (plan.lastsMs + (plan.easesInMs ?? 0)) * 1.02,
   };
 }
 

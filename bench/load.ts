@@ -1,5 +1,6 @@
 import { type Bench, type Figure, median } from './figure.ts';
 import { type LoadPlay, type LoadServer, playLoad, startLoadServer } from './load-play.ts';
+import { oursClosed } from './load-visits.ts';
 import type { Contestant } from './truth/contestant.ts';
 import { autocannon, autocannonClosed } from './truth/contestants/autocannon.ts';
 import { ours } from './truth/contestants/ours.ts';
@@ -16,14 +17,15 @@ export const bench: Bench = {
     const server = await startLoadServer(undo);
     const startMs = new Map<Contestant, number>();
     const hasWrk = (await wrk.version()) !== undefined;
-    for (const contestant of [ours, autocannon]) startMs.set(contestant, await costOfStarting(contestant, server));
+    for (const contestant of [ours, oursClosed, autocannon]) startMs.set(contestant, await costOfStarting(contestant, server));
     const oursPerSecond = await mostKept(ours, { server, say });
 
     const modes: Mode[] = [
-      { name: modeNames.fast, contestant: ours, ratePerSecond: oursPerSecond },
+      { name: modeNames.visits, contestant: oursClosed, ratePerSecond: 1 },
+      { name: modeNames.fast, contestant: ours, ratePerSecond: oursPerSecond, easesInMs },
       { name: modeNames.rivalFast, contestant: autocannonClosed, ratePerSecond: 1 },
       ...(hasWrk ? [{ name: modeNames.wrkFast, contestant: wrk, ratePerSecond: 1 }] : []),
-      { name: modeNames.paced, contestant: ours, ratePerSecond: same },
+      { name: modeNames.paced, contestant: ours, ratePerSecond: same, easesInMs },
       { name: modeNames.rivalPaced, contestant: autocannon, ratePerSecond: same },
       { name: modeNames.calm, contestant: ours, ratePerSecond: calm },
     ];
@@ -31,10 +33,11 @@ export const bench: Bench = {
     for (let round = 0; round <= measuredRounds; round += 1) {
       const plays = new Map<string, LoadPlay>();
       // Who goes second finds a warmer machine, so they take turns.
-      for (const { name, contestant, ratePerSecond } of round % 2 === 0 ? modes : modes.toReversed()) {
+      for (const { name, contestant, ratePerSecond, easesInMs: eases } of round % 2 === 0 ? modes : modes.toReversed()) {
         // autocannon starts at the same price, with a rate or without.
         const spentMs = startMs.get(contestant === autocannonClosed ? autocannon : contestant) ?? 0;
-        const play = await playLoad(contestant, { server, ratePerSecond, lastsMs, spentMs });
+        const easing = eases === undefined ? {} : { easesInMs: eases };
+        const play = await playLoad(contestant, { server, ratePerSecond, lastsMs, spentMs, ...easing });
         plays.set(name, play);
         say(`round ${round}, ${name}: ${Math.round(play.perSecond)}/s, ${Math.round(play.perCpuSecond)} per CPU-second`);
       }
@@ -48,7 +51,8 @@ export const bench: Bench = {
 const same = 10_000;
 const calm = 2_000;
 const modeNames = {
-  fast: 'ours, as fast as it can',
+  visits: 'visits of ours back to back, as fast as it can',
+  fast: 'ours by its plan, as fast as it can',
   rivalFast: 'autocannon, as fast as it can',
   wrkFast: 'wrk, as fast as it can',
   paced: `ours at ${same}/s`,
@@ -57,8 +61,9 @@ const modeNames = {
 };
 const measuredRounds = 4;
 const lastsMs = 6_000;
+const easesInMs = 1_000;
 
-type Mode = { name: string; contestant: Contestant; ratePerSecond: number };
+type Mode = { name: string; contestant: Contestant; ratePerSecond: number; easesInMs?: number };
 
 function figuresOf(rounds: readonly Map<string, LoadPlay>[], modes: readonly Mode[], hasWrk: boolean): Figure[] {
   const over = (read: (of: (name: string) => LoadPlay) => number) =>
@@ -86,7 +91,9 @@ function figuresOf(rounds: readonly Map<string, LoadPlay>[], modes: readonly Mod
     ...modes
       .filter(({ name }) => name.endsWith('as fast as it can'))
       .map(({ name }) => ({ name, unit: 'requests/s', ...over((of) => of(name).perSecond) })),
-    ratio('ours : autocannon per CPU-second, both as fast as they can', modeNames.fast, modeNames.rivalFast, { atLeast: 1.3 }),
+    // Like with like: neither has a plan to keep.
+    ratio('visits of ours : autocannon per CPU-second, both back to back', modeNames.visits, modeNames.rivalFast, { atLeast: 1.3 }),
+    ratio('ours by its plan : autocannon per CPU-second, both as fast as they can', modeNames.fast, modeNames.rivalFast, { atLeast: 1.3 }),
     ratio(`ours : autocannon per CPU-second, both at ${same}/s`, modeNames.paced, modeNames.rivalPaced),
     ...(hasWrk ? [ratio('ours : wrk per CPU-second, both as fast as they can', modeNames.fast, modeNames.wrkFast)] : []),
     { name: `share of a core of ours at ${calm}/s`, unit: '%', goal: { atMost: 20 }, ...over((of) => of(modeNames.calm).coreShare * 100) },
@@ -102,7 +109,7 @@ function figuresOf(rounds: readonly Map<string, LoadPlay>[], modes: readonly Mod
 
 /** The highest of the rates that one thread keeps: tried upwards, until one is not kept twice. */
 async function mostKept(contestant: Contestant, { server, say }: { server: LoadServer; say: (line: string) => void }): Promise<number> {
-  const keeps = async (ratePerSecond: number) => (await playLoad(contestant, { server, ratePerSecond, lastsMs: 2_000 })).keptUp;
+  const keeps = async (ratePerSecond: number) => (await playLoad(contestant, { server, ratePerSecond, lastsMs: 2_000, easesInMs })).keptUp;
   let kept = same;
   for (let next = kept + stepPerSecond; next <= mostPerSecond; next += stepPerSecond) {
     if (!((await keeps(next)) || (await keeps(next)))) break;

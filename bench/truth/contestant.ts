@@ -8,6 +8,8 @@ export type Workload = {
   /** For generators that want to know how many connections they may use. */
   connections: number;
   timeoutMs: number;
+  /** The rate grows from nothing for so long before: with those who have a plan, connections are then made one after the other. */
+  easesInMs?: number;
   ownPause?: { atMs: number; lastsMs: number };
 };
 

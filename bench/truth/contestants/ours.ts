@@ -9,7 +9,7 @@ import { asking } from './ours-journey.ts';
 export const ours: Contestant = {
   name: 'stampede',
   version: async () => (JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }).version,
-  run: async ({ url, lastsMs, ratePerSecond, toPerSecond = ratePerSecond, arrivals, timeoutMs, ownPause }, signal) => {
+  run: async ({ url, lastsMs, ratePerSecond, toPerSecond = ratePerSecond, arrivals, timeoutMs, easesInMs = 0, ownPause }, signal) => {
     const { origin, pathname, search } = new URL(url);
     const pause = ownPause && { pauseAt: Math.round((ownPause.atMs / 1_000) * ratePerSecond), pauseMs: ownPause.lastsMs };
     const driver = await startOpenDriver({
@@ -20,7 +20,8 @@ export const ours: Contestant = {
       signal,
     });
     try {
-      await driver.play({ name: 'load', stages: [{ lastsMs, fromPerSecond: ratePerSecond, toPerSecond }], arrivals });
+      const easing = easesInMs === 0 ? [] : [{ lastsMs: easesInMs, fromPerSecond: 0, toPerSecond: ratePerSecond }];
+      await driver.play({ name: 'load', stages: [...easing, { lastsMs, fromPerSecond: ratePerSecond, toPerSecond }], arrivals });
       await driver.drained();
       return { ...measuredBy(await driver.finish()), ...costOf(driver.pid) };
     } finally {
