@@ -147,7 +147,8 @@ async function startGenerator({ threads: count, ...options }: Load) {
       const atMs = second * 1_000;
       const loopUtilization = Math.max(...threads.map(({ thread }) => thread.loopUtilization()));
       if (ground.length < mostSeconds) ground.push({ atMs, ...machine.take(), loopUtilization });
-      const phase = windows.names()[windows.phaseAt(startMs + atMs)] ?? '';
+      // As it is now: whoever watches wants to see a phase as soon as it has begun.
+      const phase = windows.names()[windows.phaseAt(startMs + atMs + 999)] ?? '';
       // Why a thread does not answer is told to whoever waits for the end of the phase.
       tellSecond({ phase, atMs: atMs + 1_000 }).catch(() => undefined);
       second = Math.max(second + 1, Math.floor((now() - startMs) / 1_000));

@@ -107,7 +107,7 @@ describeEachServer('proxied traffic', (server) => {
   test('a reset does not overtake what was sent before it and still waits for room', async () => {
     const sent = 190_000;
     const upstream = await startUpstream(({ socket }) =>
-      socket.once('data', () => socket.write(Buffer.alloc(sent), () => setTimeout(() => socket.resetAndDestroy(), 20))),
+      socket.once('data', () => socket.write(Buffer.alloc(sent), () => setTimeout(() => socket.resetAndDestroy(), 300))),
     );
     const listen = await createProxy(server(), upstream.address);
     await addToxic(server(), 'bandwidth', { rate: 500 });

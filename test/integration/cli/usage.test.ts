@@ -55,7 +55,11 @@ test('help names every command and exit code', async () => {
 });
 
 test.each<[string, () => string[], string]>([
-  ['an unknown scenario', () => ['run', 'flash-sail'], "There is no scenario 'flash-sail'; there are: flash-sale"],
+  [
+    'an unknown scenario',
+    () => ['run', 'flash-sail'],
+    "There is no scenario 'flash-sail'; there are: capacity, flash-sale, outages, truth",
+  ],
   ['a scenario file that is not there', () => ['run', 'nowhere.ts'], "There is no scenario file 'nowhere.ts'"],
   ['an unknown command', () => ['launch'], "There is no command 'launch'; there are run, plan, report and toxiproxy"],
   ['an unknown flag', () => ['run', 'flash-sale', '--fast'], "Unknown option '--fast'; see npm run scenario -- --help"],

@@ -79,7 +79,7 @@ test.each([
 ])('a process %s may leave, whatever was still to be played', async (_name, lastWords) => {
   const program = `
     import { MessageChannel } from 'node:worker_threads';
-    import { startMetronome } from './harness/drivers/metronome.ts';
+    import { startMetronome } from './harness/drivers/metronome/metronome.ts';
     const metronome = startMetronome({ epochOffsetNs: 0n });
     const { port1 } = new MessageChannel();
     const schedule = { stages: [{ lastsMs: 600_000, fromPerSecond: 100, toPerSecond: 100 }], arrivals: 'poisson', seed: 1 };
