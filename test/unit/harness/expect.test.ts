@@ -132,8 +132,8 @@ test.each<[string, Partial<Ground>, string]>([
   ['used its quota up', { throttledShare: 0.021 }, 'was used up for 2.10% of the time'],
   [
     'counted other answers than the gateways',
-    { counted: { answered: 90, sent: 100, byServer: 101 } },
-    '100 requests were sent and 90 answered, but the gateways counted 101',
+    { counted: { answered: 90, sent: 100, byServer: 103 } },
+    '100 requests were sent and 90 answered, but the gateways counted 103',
   ],
 ])('a percentile is neither met nor missed when the load generator %s', (_, ground, why) => {
   const claim = latency('checkout').p95.below('250ms');
@@ -150,7 +150,7 @@ test.each<Partial<Ground>>([
   { loopUtilization: 0.8 },
   { stealShare: 0.02, throttledShare: 0.02 },
   { counted: { answered: 90, sent: 100, byServer: 90 } },
-  { counted: { answered: 90, sent: 100, byServer: 100 } },
+  { counted: { answered: 90, sent: 100, byServer: 102 } },
 ])('a percentile is judged when the ground is %o', (ground) => {
   expect(
     latency('checkout')
