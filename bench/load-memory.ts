@@ -20,7 +20,12 @@ export const bench: Bench = {
 
     async function peakOf(requests: number): Promise<number> {
       say(`${requests.toLocaleString('en')} requests`);
-      const { measured, keptUp } = await playLoad(ours, { server, ratePerSecond, lastsMs: (requests / ratePerSecond) * 1_000, easesInMs: 1_000 });
+      const { measured, keptUp } = await playLoad(ours, {
+        server,
+        ratePerSecond,
+        lastsMs: (requests / ratePerSecond) * 1_000,
+        easesInMs: 1_000,
+      });
       if (!keptUp) say(`Not all of them came in time: ${measured.sent} were sent, ${measured.dropped} dropped`);
       return measured.rssPeakBytes / 2 ** 20;
     }
