@@ -17,7 +17,7 @@ export type FaultChange = {
 
 /**
  * Plays the faults of one phase: each is applied at its hour and undone after it `lasts`, or with the phase; none is applied after it. `now`
- * is the phase's own clock, in milliseconds since its start; it may still be negative. Returns when all faults are undone. When `signal`
+ * is the phase's own clock, in milliseconds since its start; it may still be negative. Faults of the same hour begin in their order. Returns when all faults are undone. When `signal`
  * fires, or when one cannot be applied or undone, all that are on are undone at once, and then the first trouble is thrown; a fault that
  * stayed on goes first.
  */
@@ -42,6 +42,7 @@ export async function playFaults({
   const trouble = new AbortController();
   const ending = AbortSignal.any([signal, trouble.signal]);
   const stuck: unknown[] = [];
+  const waits = new Map<number, Promise<void>>();
 
   await Promise.all(faults.map((fault) => play(fault).catch((error: unknown) => trouble.abort(error))));
   if (stuck.length > 1) throw new AggregateError(stuck, `${stuck.length} faults could not be undone, the first: ${messageOf(stuck[0])}`);
@@ -77,8 +78,15 @@ export async function playFaults({
     }
   }
 
+  /** Those who wait for the same moment are woken by one timer, in the order in which they asked: timers of their own may fire in any order. */
   async function waitUntil(atMs: number): Promise<void> {
     ending.throwIfAborted();
+    const shared = waits.get(atMs) ?? sleepUntil(atMs);
+    waits.set(atMs, shared);
+    await shared;
+  }
+
+  async function sleepUntil(atMs: number): Promise<void> {
     for (let leftMs = atMs - now(); leftMs > 0; leftMs = atMs - now()) await sleep(leftMs, ending);
   }
 }

@@ -20,6 +20,18 @@ test('no fault outlives its phase, and one that would begin after it never does'
   expect(timeline()).toEqual(['8000 applied cut', '10000 undone cut']);
 });
 
+test('faults of the same hour begin in the order in which they are written, whatever timers do', async () => {
+  const faults = [
+    cut('user->redis', { from: '1s' }),
+    silent('user->redis', { from: '1s' }),
+    slow('orders->payment', { by: '1s', from: '1s' }),
+  ];
+  const { changes, playing } = play(faults, { lastsMs: 2_000, startMs: -50 });
+  await playing;
+  const asked = changes.filter(({ kind }) => kind === 'asked').map(({ occurrence }) => occurrence.fault);
+  expect(asked).toEqual(faults);
+});
+
 test('waits for the start of a phase that is announced ahead', async () => {
   const { timeline, playing } = play([slowNow], { lastsMs: 1_000, startMs: -50 });
   await playing;
@@ -151,7 +163,7 @@ function scriptedTarget({ cannotApply, cannotUndo = [], undoing = async () => {}
   return { target, applied, undone };
 }
 
-/** A clock that jumps to the next waking as soon as everyone sleeps. */
+/** A clock that jumps to the next waking as soon as everyone sleeps. Of those who wake at the same moment the last to lie down is the first. */
 function virtualTime(startMs: number, abort?: { atMs: number; interruption: AbortController }) {
   let nowMs = startMs;
   type Sleeper = { untilMs: number; wake: () => void };
@@ -170,7 +182,7 @@ function virtualTime(startMs: number, abort?: { atMs: number; interruption: Abor
   }
 
   function wakeNext(): void {
-    const [next] = [...sleepers].sort((left, right) => left.untilMs - right.untilMs);
+    const [next] = [...sleepers].reverse().sort((left, right) => left.untilMs - right.untilMs);
     if (next === undefined) return;
     sleepers.delete(next);
     nowMs = Math.max(nowMs, next.untilMs);
