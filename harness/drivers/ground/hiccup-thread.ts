@@ -28,9 +28,12 @@ while (isWatching) {
   for (let order = receiveMessageOnPort(owner); order !== undefined; order = receiveMessageOnPort(owner)) follow(order.message);
   while (isWatching) {
     const fromMs = now();
-    // A sleep that an order cut short says nothing.
-    if (Atomics.wait(orders, 0, seen, tickMs) !== 'timed-out') break;
-    ticks.slept(fromMs, now());
+    const isUndisturbed = Atomics.wait(orders, 0, seen, tickMs) === 'timed-out';
+    if (isUndisturbed) ticks.slept(fromMs, now());
+    else {
+      ticks.woken(fromMs, now());
+      break;
+    }
   }
 }
 

@@ -5,6 +5,8 @@ export type Ticks = {
   begin: (startMs: number) => void;
   /** The thread lay down at `fromMs`, for one tick, and woke at `wokeMs`. */
   slept: (fromMs: number, wokeMs: number) => void;
+  /** The same, but something woke it. That it lay longer than a tick all the same is because nothing could run, the alarm clock included. */
+  woken: (fromMs: number, wokeMs: number) => void;
 };
 
 /**
@@ -36,15 +38,21 @@ export function createTicks({
 
     slept: (fromMs, wokeMs) => {
       shortestMs = Math.min(shortestMs, Math.max(tickMs, wokeMs - fromMs));
-      for (let dueMs = Math.min(fromMs + shortestMs, wokeMs); dueMs <= wokeMs; dueMs += shortestMs) {
-        if (dueMs < startMs) continue;
-        const second = Math.floor((dueMs - startMs) / 1_000);
-        if (second > current) {
-          seal(second);
-          current = second;
-        }
-        record(second, (wokeMs - dueMs) * 1_000);
-      }
+      recordFrom(Math.min(fromMs + shortestMs, wokeMs), wokeMs);
     },
+
+    woken: (fromMs, wokeMs) => recordFrom(fromMs + shortestMs, wokeMs),
   };
+
+  function recordFrom(firstDueMs: number, wokeMs: number) {
+    for (let dueMs = firstDueMs; dueMs <= wokeMs; dueMs += shortestMs) {
+      if (dueMs < startMs) continue;
+      const second = Math.floor((dueMs - startMs) / 1_000);
+      if (second > current) {
+        seal(second);
+        current = second;
+      }
+      record(second, (wokeMs - dueMs) * 1_000);
+    }
+  }
 }

@@ -74,6 +74,22 @@ test('a sleep that seems too short is on time, and does not make others late by 
   expect(lateMs()).toEqual([0, 0.25]);
 });
 
+test('a sleep that was cut short says nothing, and does not count as the shortest', () => {
+  const { slept, woken, lateMs } = canary();
+  slept(0, 1.25);
+  woken(5, 5.5);
+  woken(10, 11.125);
+  slept(20, 21.25);
+  expect(lateMs()).toEqual([0, 0]);
+});
+
+test('whoever wakes a thread that lay too long already finds the pause recorded', () => {
+  const { slept, woken, lateMs } = canary();
+  slept(0, 1);
+  woken(1, 4.5);
+  expect(lateMs()).toEqual([0, 2.5, 1.5, 0.5]);
+});
+
 test('whatever happens, a second has about a thousand ticks for every thread, and none is later than the longest sleep', () => {
   fc.assert(
     fc.property(fc.array(fc.double({ min: 1, max: 400, noNaN: true }), { minLength: 1, maxLength: 100 }), (sleepsMs) => {
