@@ -30,7 +30,6 @@ const visit = createVisits({
     outcomeOf: ({ kind }) => (kind === 'answered' ? 'ok' : 'failed'),
     connections: transport.connections,
     collected: () => undefined,
-    close: transport.close,
   },
   ledger,
   watcher: { ...createLiveCounts(), stumbled: () => undefined },

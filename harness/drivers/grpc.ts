@@ -22,7 +22,6 @@ import type { GrpcRequest, Transport } from './transport.ts';
  */
 export function createGrpcTransport({
   proto,
-  includes = [],
   timeoutMs,
   now,
   tls = false,
@@ -30,13 +29,12 @@ export function createGrpcTransport({
 }: {
   /** Paths of .proto files, and of folders where their imports are. */
   proto: string | readonly string[];
-  includes?: readonly string[];
   timeoutMs: number;
   now: () => number;
   tls?: boolean;
   streamsPerConnection?: number;
 }): Transport<GrpcRequest> {
-  const methodOf = loadMethods({ proto, includes });
+  const methodOf = loadMethods({ proto });
   const shared: Shared = { now, inFlight: new Chain() };
   const connectionsTo = new Map<string, Connection[]>();
   let security: ChannelCredentials | undefined;

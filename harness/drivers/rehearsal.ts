@@ -29,7 +29,6 @@ export async function rehearse({ now }: { now: () => number }): Promise<void> {
       outcomeOf: () => 'ok',
       connections: transport.connections,
       collected: () => undefined,
-      close: transport.close,
     },
     ledger: createLedgerWriter({ routes: 1, outcomes: requestOutcomes.length, post: () => undefined }),
     watcher: { ...createLiveCounts(), stumbled: () => undefined },

@@ -24,7 +24,7 @@ export async function openJourneys(
   return { steps, visit, collected: () => undefined, ...travel };
 }
 
-type Travel = Pick<JourneySource, 'sender' | 'outcomeOf' | 'connections' | 'close'>;
+type Travel = Pick<JourneySource, 'sender' | 'outcomeOf' | 'connections'>;
 
 function overHttp(
   { http: origin, insecure = false }: Extract<Target, { http: string }>,
@@ -33,7 +33,6 @@ function overHttp(
   const transport = createHttpTransport({ ...clock, insecure });
   return {
     connections: transport.connections,
-    close: transport.close,
     outcomeOf: outcomeOfHttp,
     // Each visitor has cookies of their own, as soon as they were given one.
     sender: (): Send => {
@@ -79,7 +78,6 @@ function overGrpc(
   };
   return {
     connections: transport.connections,
-    close: transport.close,
     sender: () => send,
     outcomeOf: (reply) => (reply.kind === 'answered' ? outcomeOfGrpc(reply.status) : outcomeOfNoAnswer(reply)),
   };

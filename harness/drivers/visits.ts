@@ -16,7 +16,6 @@ export type JourneySource = {
   connections: () => { open: number; peak: number };
   /** Plain data that was collected besides the recording, so far. */
   collected: () => unknown;
-  close: () => Promise<void>;
 };
 export type Send = (ask: Ask, traceparent: string | undefined, onReply: (reply: Reply) => void) => void;
 

@@ -18,7 +18,6 @@ export function openJourneys({ origin, path, pauseAt, pauseMs = 0 }: Asking, { n
     sender: () => send,
     connections: transport.connections,
     collected: () => undefined,
-    close: transport.close,
     outcomeOf: (reply) => {
       if (reply.kind === 'answered') return outcomeOfStatus(reply.status);
       return reply.kind === 'timedOut' ? 'timeout' : outcomeOfError(reply.code);

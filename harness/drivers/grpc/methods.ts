@@ -14,21 +14,15 @@ export type Method = {
 };
 
 /**
- * Finds methods of .proto files by their full names, with or without a leading slash. Imports are looked up in the folders of `includes`, then
- * beside the files. Messages have the field names of the .proto, enums are names and bytes are Buffers; a field that was not sent has its
+ * Finds methods of .proto files by their full names, with or without a leading slash. Imports are looked up in the folders of all
+ * the files. Messages have the field names of the .proto, enums are names and bytes are Buffers; a field that was not sent has its
  * default; a 64-bit integer is a number where it is safe as one, else a string of digits.
  *
  * Throws a UsageError for files that cannot be read and names that they do not have, a TypeError for a method that streams.
  */
-export function loadMethods({
-  proto,
-  includes = [],
-}: {
-  proto: string | readonly string[];
-  includes?: readonly string[];
-}): (name: string) => Method {
+export function loadMethods({ proto }: { proto: string | readonly string[] }): (name: string) => Method {
   const files = typeof proto === 'string' ? [proto] : [...proto];
-  const definition = load(files, includes);
+  const definition = load(files);
   const described = Object.values(definition).flatMap(methodsOf);
   // Every definition has the descriptors of all files.
   const typesOf = createMethodTypes(described[0]?.requestType.fileDescriptorProtos ?? []);
@@ -46,14 +40,14 @@ export function loadMethods({
   };
 }
 
-function load(files: string[], includes: readonly string[]): PackageDefinition {
+function load(files: string[]): PackageDefinition {
   try {
     const paths = files.map((file) => resolve(file));
     return loadSync(paths, {
       keepCase: true,
       enums: String,
       defaults: true,
-      includeDirs: [...includes.map((folder) => resolve(folder)), ...paths.map((path) => dirname(path))],
+      includeDirs: paths.map((path) => dirname(path)),
     });
   } catch (cause) {
     throw new UsageError(`Expected ${files.join(' and ')} to be readable as .proto, but: ${messageOf(cause)}`, { cause });

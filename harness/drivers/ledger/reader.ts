@@ -17,9 +17,6 @@ export type LedgerRow = {
 export type SparseCounts = { buckets: Uint16Array; times: Uint32Array };
 export type LedgerCounters = { window: number } & Record<Counter, number>;
 
-/** What writers have not sealed yet, all windows together, a moment old. `rows()` and this never hold the same record. */
-export type LedgerPeek = { rows: Omit<LedgerRow, 'window' | 'counts'>[]; counters: Record<Counter, number> };
-
 export type LedgerReader = {
   /** A message of the writer that the reader's user knows by this number; `giveBack` takes the slots that were read back to that writer. */
   accept: (writer: number, message: LedgerMessage, giveBack: (slots: readonly number[]) => void) => void;
@@ -27,7 +24,6 @@ export type LedgerReader = {
   rows: () => LedgerRow[];
   /** By window; windows in which nothing was counted are absent. */
   counters: () => LedgerCounters[];
-  peek: () => LedgerPeek;
 };
 
 /** Adds up the ledgers of any number of writers. It grows with the windows of a run, never with what happens in them. */
@@ -57,24 +53,6 @@ export function createLedgerReader(): LedgerReader {
 
     rows: () => inOrder(rows).flatMap((ofWindow) => inOrder(ofWindow)),
     counters: () => inOrder(counted).map((row) => ({ ...row })),
-
-    peek: () => {
-      const totals = new Map<number, LedgerPeek['rows'][number]>();
-      const all = noCounts();
-      for (const slots of slotsOf.values()) {
-        for (const { words } of slots) {
-          if (words[word.total] === 0) continue;
-          if (words[word.measure] === countersMark) addCounts(all, words);
-          else {
-            const { window: _, ...row } = headOf(words);
-            const sum = totals.get(keyOf(row));
-            if (sum === undefined) totals.set(keyOf(row), row);
-            else addHead(sum, row);
-          }
-        }
-      }
-      return { rows: inOrder(totals), counters: all };
-    },
   };
 
   function addRow(words: Uint32Array) {

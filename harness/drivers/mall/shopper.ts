@@ -84,7 +84,6 @@ export function openJourneys(
     outcomeOf: outcomeOfReply,
     connections: transport.connections,
     collected: () => findings,
-    close: transport.close,
 
     visit: async ({ step, random: chance }) => {
       const journey = nextJourney();

@@ -29,7 +29,7 @@ test('two threads write while a third one reads, and not one record is lost or c
     isOver = true;
   });
   while (!isOver) {
-    const told = reader.counters().reduce((sum, { sent }) => sum + sent, 0) + reader.peek().counters.sent;
+    const told = reader.counters().reduce((sum, { sent }) => sum + sent, 0);
     expect(told).toBeGreaterThanOrEqual(seen);
     expect(told).toBeLessThanOrEqual(2 * windows * perWindow);
     seen = told;
@@ -39,7 +39,6 @@ test('two threads write while a third one reads, and not one record is lost or c
   await all;
 
   expect(looks).toBeGreaterThan(5);
-  expect(reader.peek()).toMatchObject({ rows: [], counters: { sent: 0 } });
   expect(reader.counters().map(({ sent }) => sent)).toEqual(Array(windows).fill(2 * perWindow));
   expect(reader.rows().map(({ counts: _, ...row }) => row)).toEqual(expectedRows());
   // Slots went round: both wrote 240 of them, and never had more than the first 64.

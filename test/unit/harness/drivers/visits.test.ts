@@ -324,7 +324,6 @@ function lived(visit: (visitor: Visitor) => Promise<void>, { traced = false } = 
       outcomeOf: (reply) => (reply.kind === 'timedOut' ? 'timeout' : reply.kind === 'answered' && reply.status === 200 ? 'ok' : 'failed'),
       connections: () => ({ open: 0, peak: 0 }),
       collected: () => undefined,
-      close: async () => {},
     },
     ledger: {
       record: (window, number, step, outcome, us) =>

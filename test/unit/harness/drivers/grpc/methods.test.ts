@@ -1,6 +1,6 @@
 import { mkdtempDisposableSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -38,7 +38,7 @@ describe('methods', () => {
       other,
       'syntax = "proto3"; import "shop.proto"; service Other { rpc Do(Task) returns (Task); } message Task { repeated shop.PlaceRequest.Item items = 1; }',
     );
-    const both = loadMethods({ proto: [proto, other], includes: [dirname(proto)] });
+    const both = loadMethods({ proto: [proto, other] });
     expect(both('shop.Orders/Place').path).toBe('/shop.Orders/Place');
     const perform = both('Other/Do');
     expect(perform.decode(perform.encode({ items: [{ sku: 'a' }] }))).toEqual({ items: [{ sku: 'a', quantity: 0 }] });

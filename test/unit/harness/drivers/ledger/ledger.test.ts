@@ -206,34 +206,6 @@ test('more than the longest time counts as that, less than none as zero', () => 
   ]);
 });
 
-test('a look at what was not yet read shows it as long as it is nowhere else, summed over windows and writers', () => {
-  const reader = createLedgerReader();
-  const [one, other] = [writing(reader, { number: 0 }), writing(reader, { number: 1 })];
-  one.record(0, response, 1, 0, 10);
-  one.record(1, response, 1, 0, 30);
-  other.record(0, response, 1, 0, 20);
-  other.count(0, counter.sent, 2);
-  one.count(1, counter.sent);
-  one.readOne();
-  other.readOne();
-  const open = {
-    rows: [{ measure: response, route: 1, outcome: 0, total: 3, max: 30 }],
-    counters: { arrivals: 0, planned: 0, sent: 3, dropped: 0 },
-  };
-  expect(reader.peek()).toEqual(open);
-  one.sealAll();
-  expect(reader.peek()).toEqual(open);
-  one.read();
-  expect(reader.peek()).toEqual({
-    rows: [{ measure: response, route: 1, outcome: 0, total: 1, max: 20 }],
-    counters: { arrivals: 0, planned: 0, sent: 2, dropped: 0 },
-  });
-  expect(totalsOf(reader)).toEqual([
-    [0, 1],
-    [1, 1],
-  ]);
-});
-
 /** What any number of writers may do: each entry is one thing one of them does, or that reaches the reader. */
 const doings = fc.array(
   fc.record({
@@ -307,7 +279,6 @@ test('whoever of several writers wrote it, and whenever it was sealed and read: 
       expect(together.rows()).toEqual(alone.rows());
       expect(together.counters()).toEqual(alone.counters());
       expect(flat(together)).toEqual(plain);
-      expect(together.peek()).toEqual({ rows: [], counters: { arrivals: 0, planned: 0, sent: 0, dropped: 0 } });
     }),
   );
 });
