@@ -15,20 +15,22 @@ export type TrialRow = {
 
 /**
  * The trials in the order in which they were made, what each of them showed, and the answer below. `interval` is where 95% of trials like it
- * would have the percentile that was asked for. No line is wider than `width`.
+ * would have the percentile that was asked for. No line is wider than `width`; where too little of the reasons would be seen, they are left out.
  */
 export function trialTable(
   { trials, outcome, why, file }: { trials: readonly TrialRow[]; outcome: 'met' | 'missed' | 'unknown'; why: string; file?: string },
   { colour, width }: { colour: boolean; width: number },
 ): string {
   const paint = painter(colour);
-  const rows = [heading, ...trials.map(cellsOf)];
-  const widths = heading.map((_, column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))));
+  const cells = [heading, ...trials.map(cellsOf)];
+  const widths = heading.map((_, column) => Math.max(...cells.map((row) => displayWidth(row[column] ?? ''))));
+  const roomForReasons = width - widths.slice(0, reasonColumn).reduce((sum, column) => sum + column + gap.length, 0);
+  const rows = roomForReasons < narrowestReason ? cells.map((row) => row.slice(0, reasonColumn)) : cells;
   const lines = rows.map((row, index) => {
     const line = cutToWidth(
       row
         .map((cell, column) => aligned(cell, { width: widths[column] ?? 0, isText: column >= firstText }))
-        .join('  ')
+        .join(gap)
         .trimEnd(),
       width,
     );
@@ -48,6 +50,9 @@ export function trialLine(trial: TrialRow): string {
 const heading = ['#', 'rate', 'for', 'p50', 'p99', 'interval', 'failed', 'verdict', ''];
 /** Columns from here on are words; those before are numbers, which stand to the right. */
 const firstText = 7;
+const reasonColumn = heading.length - 1;
+const narrowestReason = 24;
+const gap = '  ';
 
 const marks = { met: '✓', missed: '✗', undecided: '~', unknown: '?' };
 const toneOf = { met: 'green', missed: 'red', undecided: 'yellow', unknown: 'yellow' } as const;

@@ -40,6 +40,12 @@ test.each([40, 80, 120])('keeps every line of the trials within %d columns', (wi
   for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(width);
 });
 
+test('leaves the reasons out where hardly a word of them would fit', () => {
+  const missedAt = (width: number) => trialTable(search, { colour: false, width }).split('\n')[3];
+  expect(missedAt(80)).toBe('2  1,280/s  8 s  12.3 ms  180 ms  132 ms – 155 ms    3.4%  ✗ missed');
+  expect(missedAt(100)).toBe('2  1,280/s  8 s  12.3 ms  180 ms  132 ms – 155 ms    3.4%  ✗ missed     95% of served checkout requ…');
+});
+
 test('tells one trial on one line while the search goes on, with the reason where it did not meet', () => {
   expect(trialLine(row(1, 40, 'met'))).toBe('40/s: ✓ met · p50 12.3 ms · p99 180 ms · 0% failed');
   expect(trialLine(row(2, 1_280, 'missed'))).toContain(`1,280/s: ✗ missed (${sentence}: 141 ms over 320 requests) · p50`);
