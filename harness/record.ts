@@ -193,6 +193,8 @@ export type RequestRow = {
   latencyMs?: Percentiles;
   /** Of it: from the last byte that was written to the last that was read. Absent where nothing was written, and in older records. */
   serviceMs?: Percentiles;
+  /** Of that: until the first byte of the answer was read, of those requests that got one. Absent where none did, and in older records. */
+  firstByteMs?: Percentiles;
   /** Of it: from dispatch until the request was written, which is waiting for a connection. */
   queueMs?: Percentiles;
   /** HdrHistogram V2, compressed, base64, in microseconds: the whole distribution. */

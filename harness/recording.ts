@@ -16,7 +16,7 @@ export type Recording = {
   routes: string[];
   phases: RecordedPhase[];
   /** Per phase, route and outcome. */
-  totals: (RequestCount & { service: string; queue: string })[];
+  totals: (RequestCount & { service: string; firstByte: string; queue: string })[];
   /** The same cut into seconds. Empty seconds are absent. */
   seconds: (RequestCount & { atMs: number })[];
   /** How the generator kept its plan, second by second. */
@@ -50,7 +50,8 @@ export type RecordedPhase = {
 };
 /**
  * `histogram` are *response* times, from the intended start to the last byte; `service` times are from the last byte that was written to the last that
- * was read, and `queue` is what lay between dispatch and that: waiting for a connection. A timeout counts with the time limit.
+ * was read, `firstByte` is from there until the first byte of the answer, of those requests that got one, and `queue` is what lay between dispatch
+ * and writing: waiting for a connection. A timeout counts with the time limit.
  */
 export type RequestCount = { phase: string; route: string; outcome: RequestOutcome; count: number; histogram: string };
 export type PaceSecond = { phase: string; atMs: number; planned: number; sent: number; dropped: number; lag: string };

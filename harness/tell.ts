@@ -152,12 +152,14 @@ function faultRecord(
 function requestRows({ totals }: Recording): RequestRow[] {
   return totals
     .filter(({ count }) => count > 0)
-    .map(({ phase, route, outcome, count, histogram, service, queue }) => {
-      const [latencyMs, serviceMs, queueMs] = [histogram, service, queue].map((text) => percentilesOf(fromBase64(text)));
+    .map(({ phase, route, outcome, count, histogram, service, firstByte, queue }) => {
+      const times = [histogram, service, firstByte, queue].map((text) => percentilesOf(fromBase64(text)));
+      const [latencyMs, serviceMs, firstByteMs, queueMs] = times;
       return {
         ...{ phase, route, outcome, count, histogram },
         ...(latencyMs === undefined ? {} : { latencyMs }),
         ...(serviceMs === undefined ? {} : { serviceMs }),
+        ...(firstByteMs === undefined ? {} : { firstByteMs }),
         ...(queueMs === undefined ? {} : { queueMs }),
       };
     });

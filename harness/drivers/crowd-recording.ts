@@ -40,7 +40,9 @@ function withCrowd(recording: Recording, { phase: name, seconds, shoppers, check
       ...recording.totals,
       ...[...totals.values()].map(({ histogram, ...total }) => ({
         ...{ phase: name, ...total },
-        ...{ histogram: toBase64(histogram), service: toBase64(histogram), queue: toBase64(newHistogram()) },
+        ...{ histogram: toBase64(histogram), service: toBase64(histogram) },
+        // Autocannon tells of no first byte.
+        ...{ firstByte: toBase64(newHistogram()), queue: toBase64(newHistogram()) },
       })),
     ],
     seconds: [...recording.seconds, ...rows.map((row) => ({ phase: name, ...row, histogram: toBase64(row.histogram) }))],

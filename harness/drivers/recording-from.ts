@@ -56,6 +56,7 @@ export function recordingFrom({
     const name = { phase, route: steps[row.route] ?? '', outcome: requestOutcomes[row.outcome] ?? 'failed' };
     const total = totals.of(name);
     if (row.measure === measure.service) total.service.add(histogram);
+    else if (row.measure === measure.firstByte) total.firstByte.add(histogram);
     else if (row.measure === measure.queue) total.queue.add(histogram);
     else {
       total.count += row.total;
@@ -130,25 +131,29 @@ export function recordingFrom({
 }
 
 type Name = Pick<RequestCount, 'phase' | 'route' | 'outcome'>;
-type Total = Name & { count: number; response: Histogram; service: Histogram; queue: Histogram };
+type Total = Name & { count: number } & Record<'response' | 'service' | 'firstByte' | 'queue', Histogram>;
 
 function createTotals() {
   const totals = new Map<string, Total>();
   return {
     of: (name: Name): Total => {
       const key = `${name.phase}\n${name.route}\n${name.outcome}`;
-      const total = totals.get(key) ?? { ...name, count: 0, response: newHistogram(), service: newHistogram(), queue: newHistogram() };
+      const total = totals.get(key) ?? {
+        ...{ ...name, count: 0, response: newHistogram(), service: newHistogram() },
+        ...{ firstByte: newHistogram(), queue: newHistogram() },
+      };
       totals.set(key, total);
       return total;
     },
     all: (): Recording['totals'] =>
-      [...totals.values()].map(({ phase, route, outcome, count, response, service, queue }) => ({
+      [...totals.values()].map(({ phase, route, outcome, count, response, service, firstByte, queue }) => ({
         phase,
         route,
         outcome,
         count,
         histogram: toBase64(response),
         service: toBase64(service),
+        firstByte: toBase64(firstByte),
         queue: toBase64(queue),
       })),
   };

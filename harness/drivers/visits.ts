@@ -37,9 +37,9 @@ export type Watcher = {
 export type Span = { traceId: string; spanId: string; traceparent: string };
 
 /**
- * Lets visitors do what their journey says, and writes down what lies between the stamps of each request: intended, dispatched, written, last byte.
- * *Response* is intended to last, *service* is written to last, *queue* is dispatched to written; *lag* is intended to dispatched, of those
- * steps only that have a plan of their own: the first, and those after a thought.
+ * Lets visitors do what their journey says, and writes down what lies between the stamps of each request: intended, dispatched, written, first byte,
+ * last byte. *Response* is intended to last, *service* is written to last, *first byte* is written to first, *queue* is dispatched to written;
+ * *lag* is intended to dispatched, of those steps only that have a plan of their own: the first, and those after a thought.
  */
 export function createVisits(world: World): (arrival: Arrival, onLeft: () => void) => void {
   const indexOfStep = new Map(world.source.steps.map((step, index) => [step, index]));
@@ -138,13 +138,16 @@ class Visit implements Visitor {
       this.#send(ask, span?.traceparent, (reply) => {
         const answer = new Told(reply, source.outcomeOf(reply, name));
         if (how?.accepts !== undefined && answer.outcome === 'ok' && !isAccepted(how.accepts, answer)) answer.outcome = 'wrongAnswer';
-        const { endedMs, writtenMs } = reply;
+        const { endedMs, firstByteMs, writtenMs } = reply;
         const outcome = outcomeIndex[answer.outcome];
         ledger.record(window, measure.response, index, outcome, toUs(endedMs - meantMs));
         // What was never written had no service, only a wait.
         const isWritten = !Number.isNaN(writtenMs);
         ledger.record(window, measure.queue, index, outcome, toUs((isWritten ? writtenMs : endedMs) - dispatchedMs));
-        if (isWritten) ledger.record(window, measure.service, index, outcome, toUs(endedMs - writtenMs));
+        if (isWritten) {
+          ledger.record(window, measure.service, index, outcome, toUs(endedMs - writtenMs));
+          if (!Number.isNaN(firstByteMs)) ledger.record(window, measure.firstByte, index, outcome, toUs(firstByteMs - writtenMs));
+        }
         watcher.ended(name, answer.outcome, endedMs - meantMs);
         if (span !== undefined && watcher.settled !== undefined) {
           const { traceId, spanId } = span;
@@ -197,7 +200,7 @@ const timerMs = 1;
 
 const outcomeIndex = Object.fromEntries(requestOutcomes.map((outcome, index) => [outcome, index])) as Record<RequestOutcome, number>;
 
-/** Clocks of two stamps agree, so a negative difference is only ever rounding. */
+/** Clocks of two stamps agree, so a negative difference is rounding, or an answer that began before the request was written whole. */
 const toUs = (ms: number) => (ms > 0 ? Math.round(ms * 1_000) : 0);
 
 const drawn = (fromMs: number, untilMs: number, random: Random) => (untilMs > fromMs ? fromMs + random() * (untilMs - fromMs) : fromMs);

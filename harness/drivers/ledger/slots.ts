@@ -1,7 +1,7 @@
 import { bucketCount } from '../../../core/histogram.ts';
 
 /** What is measured, in µs; a writer names a measure by its place in this list. */
-export const measures = ['response', 'service', 'queue', 'lag', 'hiccup'] as const;
+export const measures = ['response', 'service', 'firstByte', 'queue', 'lag', 'hiccup'] as const;
 export type Measure = (typeof measures)[number];
 export const measure = placesOf(measures);
 

@@ -14,7 +14,7 @@ export function targetRecord({ seed = 7 }: { seed?: number } = {}): RunRecord {
     planned: (route, second) => (second < 10 ? 40 : 160) * (route === 'list' ? 1 : 0.5),
     draw: (route, second) => {
       const serviceMs = (route === 'list' ? 3 : 11) * (1 + random() ** 4 * (second < 10 ? 2 : 9));
-      const times = { lagMs: 0.04 + random() ** 8, queueMs: 0.02 + random() ** 10 * 0.4, serviceMs };
+      const times = { lagMs: 0.04 + random() ** 8, queueMs: 0.02 + random() ** 10 * 0.4, serviceMs, firstByteMs: 0.7 * serviceMs };
       return { outcome: route !== 'list' && second > 15 && random() < 0.04 ? 'wrongAnswer' : 'ok', ...times };
     },
   });

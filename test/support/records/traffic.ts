@@ -4,8 +4,8 @@ import type { RequestOutcome, RequestRow, TimelinePoint } from '../../../harness
 import { requestOutcomes, servedOutcomes } from '../../../harness/record.ts';
 import { newHistogram, percentilesOf, toBase64 } from '../../../harness/recording.ts';
 
-/** What is drawn for one request: how it ended, and the three parts of its response time. */
-export type Drawn = { outcome: RequestOutcome; lagMs: number; queueMs: number; serviceMs: number };
+/** What is drawn for one request: how it ended, the three parts of its response time, and how long the third of them was silence. */
+export type Drawn = { outcome: RequestOutcome; lagMs: number; queueMs: number; serviceMs: number; firstByteMs?: number };
 
 /** Which requests there are: so many a second of each route, and how each of them goes. */
 export type Traffic = {
@@ -26,15 +26,16 @@ export function countedTraffic({ seconds, routes, phases, planned, draw }: Traff
       const point: TimelinePoint = { atMs: second * 1_000, route, planned: planned(route, second), outcomes: {} };
       const served = newHistogram();
       for (let request = 0; request < point.planned; request += 1) {
-        const { outcome, lagMs, queueMs, serviceMs } = draw(route, second);
+        const { outcome, lagMs, queueMs, serviceMs, firstByteMs } = draw(route, second);
         const key = `${phase}/${route}/${outcome}`;
-        const cell = cells.get(key) ?? { response: newHistogram(), service: newHistogram(), queue: newHistogram(), count: 0 };
+        const cell = cells.get(key) ?? newCell();
         cells.set(key, cell);
         cell.count += 1;
         point.outcomes[outcome] = (point.outcomes[outcome] ?? 0) + 1;
         if (outcome === 'dropped') continue;
         cell.response.recordValue(toUs(lagMs + queueMs + serviceMs));
         cell.service.recordValue(toUs(serviceMs));
+        if (firstByteMs !== undefined) cell.firstByte.recordValue(toUs(firstByteMs));
         cell.queue.recordValue(toUs(queueMs));
         if (servedOutcomes.includes(outcome)) served.recordValue(toUs(lagMs + queueMs + serviceMs));
       }
@@ -69,15 +70,21 @@ export function sampleTraffic(random: Random, phases: Traffic['phases']): Return
 export const pausedSecond = 71;
 export const sampleTimeoutMs = 5_000;
 
-type Cell = { response: Histogram; service: Histogram; queue: Histogram; count: number };
+type Cell = Record<'response' | 'service' | 'firstByte' | 'queue', Histogram> & { count: number };
 
-function rowOf({ response, service, queue, count }: Cell, which: Pick<RequestRow, 'phase' | 'route' | 'outcome'>): RequestRow {
-  const [latencyMs, serviceMs, queueMs] = [response, service, queue].map(percentilesOf);
+const newCell = (): Cell => ({
+  ...{ response: newHistogram(), service: newHistogram(), firstByte: newHistogram(), queue: newHistogram() },
+  count: 0,
+});
+
+function rowOf({ response, service, firstByte, queue, count }: Cell, which: Pick<RequestRow, 'phase' | 'route' | 'outcome'>): RequestRow {
+  const [latencyMs, serviceMs, firstByteMs, queueMs] = [response, service, firstByte, queue].map(percentilesOf);
   return {
     ...which,
     count,
     ...(latencyMs === undefined ? {} : { latencyMs }),
     ...(serviceMs === undefined ? {} : { serviceMs }),
+    ...(firstByteMs === undefined ? {} : { firstByteMs }),
     ...(queueMs === undefined ? {} : { queueMs }),
     histogram: toBase64(response),
   };
@@ -91,7 +98,9 @@ function drawn(random: Random, route: string, second: number): Drawn {
   const outcome = drawOutcome(random, route, second);
   const lagMs = 0.03 + random() ** 8 * 2 + (second === pausedSecond ? random() * 90 : 0);
   const queueMs = 0.02 + random() ** 12 * (second >= 42 && second < 61 ? 8 : 1.5);
-  return { outcome, lagMs, queueMs, serviceMs: serviceMsOf(random, route, second, outcome) - (outcome === 'timeout' ? queueMs : 0) };
+  const serviceMs = serviceMsOf(random, route, second, outcome) - (outcome === 'timeout' ? queueMs : 0);
+  const isAnswered = outcome !== 'timeout' && outcome !== 'reset';
+  return { outcome, lagMs, queueMs, serviceMs, ...(isAnswered && { firstByteMs: 0.9 * serviceMs }) };
 }
 
 function drawOutcome(random: Random, route: string, second: number): RequestOutcome {

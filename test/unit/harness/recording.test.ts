@@ -24,7 +24,7 @@ const histogram = (...valuesMs: number[]) => {
   return toBase64(filled);
 };
 
-const parts = { service: histogram(), queue: histogram() };
+const parts = { service: histogram(), firstByte: histogram(), queue: histogram() };
 
 const recording: Recording = {
   startMs: 1_700_000_000_000,

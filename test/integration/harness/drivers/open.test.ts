@@ -11,7 +11,7 @@ import { logIn } from '../../../../harness/drivers/mall/log-in.ts';
 import { type ShopperOptions, shoppersOf, withBusiness } from '../../../../harness/drivers/mall/shopper.ts';
 import { type LiveSecond, type OpenDriver, type OpenOptions, startOpenDriver } from '../../../../harness/drivers/open.ts';
 import { visitorsOf } from '../../../../harness/drivers/visitor.ts';
-import { histogramOf, outcomesOf, paceOf, percentilesOf, type Recording } from '../../../../harness/recording.ts';
+import { fromBase64, histogramOf, outcomesOf, paceOf, percentilesOf, type Recording } from '../../../../harness/recording.ts';
 import type { Arrivals } from '../../../../harness/schedule.ts';
 import { startServer } from '../../../support/servers/start.ts';
 
@@ -31,6 +31,17 @@ test('a mall that takes 100 ms shows 100 ms in every percentile', async () => {
     expect(response?.[percentile]).toBeGreaterThan((tookMs[index] ?? 0) - 1);
     expect(response?.[percentile]).toBeLessThan((tookMs[index] ?? 0) + lagMs + 150);
   }
+});
+
+test('a mall that sends its head at once and the rest 200 ms later has an early first byte and a long service', async () => {
+  await using server = await startServer('answers-head-first');
+  const { totals } = await drive({ gateways: [server.address] }, { lastsMs: 1_000, ratePerSecond: 100 });
+  expect(totals.map(({ outcome, count }) => [outcome, count])).toEqual([['ok', 100]]);
+  const [service, firstByte] = [totals[0]?.service ?? '', totals[0]?.firstByte ?? ''].map(fromBase64);
+  expect(service?.getValueAtPercentile(50)).toBeGreaterThanOrEqual(199_000);
+  expect(firstByte?.totalCount).toBe(100);
+  expect(firstByte?.getValueAtPercentile(50)).toBeGreaterThan(0);
+  expect(firstByte?.getValueAtPercentile(50)).toBeLessThan(service?.getValueAtPercentile(50) ?? 0);
 });
 
 test('a frozen mall shows in the percentiles by arithmetic, for all who would have come', async () => {
@@ -116,6 +127,7 @@ test('a gateway that is gone refuses every connection', async () => {
   await server[Symbol.asyncDispose]();
   const recording = await drive({ gateways: [server.address] }, { lastsMs: 500, ratePerSecond: 100 });
   expect(outcomesOf(recording)).toEqual({ refused: 50 });
+  expect(recording.totals.map(({ firstByte }) => fromBase64(firstByte).totalCount)).toEqual([0]);
 });
 
 test('whole journeys: both sides count the same requests, orders are remembered, and every trace names the run', async () => {

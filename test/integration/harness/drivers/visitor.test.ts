@@ -4,7 +4,7 @@ import { runClock } from '../../../../core/time.ts';
 import { withBusiness } from '../../../../harness/drivers/mall/shopper.ts';
 import { type OpenDriver, type OpenOptions, startOpenDriver } from '../../../../harness/drivers/open.ts';
 import { visitorsOf } from '../../../../harness/drivers/visitor.ts';
-import { histogramOf, outcomesOf, type Recording } from '../../../../harness/recording.ts';
+import { fromBase64, histogramOf, outcomesOf, type Recording } from '../../../../harness/recording.ts';
 import type { Target } from '../../../../harness/target.ts';
 import { startServer } from '../../../support/servers/start.ts';
 
@@ -50,6 +50,8 @@ test('calls over gRPC are told apart by their status, and answers are decoded', 
   const recording = await visit('calls-a-shop', { grpc: shop.address, proto });
   expect(outcomesOf(recording, { route: 'place' })).toEqual({ ok: 300 });
   expect(outcomesOf(recording, { route: 'amend' })).toEqual({ failed: 300 });
+  // A refusal begins, too: with its status.
+  expect(recording.totals.map(({ firstByte }) => fromBase64(firstByte).totalCount)).toEqual([300, 300]);
   expect(recording.generator.stumbles).toEqual({ count: 0 });
 });
 

@@ -41,6 +41,8 @@ test("a crowd's requests are those of its phase, in its seconds, and all were se
   expect(paceOf(recording, { phase: 'crowd' })).toMatchObject({ planned: 35, sent: 35, dropped: 0 });
   expect(recording.phases[1]).toMatchObject({ intended: 30, shoppers: 30 });
   expect(percentilesOf(histogramOf(recording, { phase: 'crowd', route: 'browse' }))?.p50).toBeCloseTo(10, 0);
+  // Autocannon tells when an answer ended, not when it began.
+  expect(new Set(recording.totals.map(({ firstByte }) => firstByte))).toEqual(new Set([none]));
   expect(recording.checkouts.kept).toMatchObject([{ orderId: 'order-1', phase: 'crowd' }]);
 });
 

@@ -16,14 +16,23 @@ const phases = [
   { name: 'rush', startMs: startMs + 1_500, lastsMs: 1_500 },
 ];
 
-type Done = { atMs: number; step: number; outcome: RequestOutcome; ms: number; queueMs: number; isWritten: boolean; lagMs?: number };
+type Done = {
+  atMs: number;
+  step: number;
+  outcome: RequestOutcome;
+  ms: number;
+  queueMs: number;
+  isWritten: boolean;
+  firstByteMs?: number;
+  lagMs?: number;
+};
 type Dropped = { atMs: number };
 
 test('requests come together by phase, step and outcome, and by second', () => {
   const recording = recorded([
     [
-      { atMs: 100, step: 0, outcome: 'ok', ms: 10, queueMs: 1, isWritten: true, lagMs: 0.5 },
-      { atMs: 1_200, step: 0, outcome: 'ok', ms: 20, queueMs: 1, isWritten: true, lagMs: 4 },
+      { atMs: 100, step: 0, outcome: 'ok', ms: 10, queueMs: 1, isWritten: true, firstByteMs: 3, lagMs: 0.5 },
+      { atMs: 1_200, step: 0, outcome: 'ok', ms: 20, queueMs: 1, isWritten: true, firstByteMs: 5, lagMs: 4 },
       { atMs: 1_600, step: 0, outcome: 'ok', ms: 40, queueMs: 1, isWritten: true, lagMs: 8 },
       { atMs: 1_700, step: 1, outcome: 'refused', ms: 3, queueMs: 3, isWritten: false },
       { atMs: 1_900 },
@@ -36,13 +45,14 @@ test('requests come together by phase, step and outcome, and by second', () => {
     ['rush', 'list', 'dropped', 1],
   ]);
   const [calm, , refused, dropped] = recording.totals;
-  expect([calm?.histogram, calm?.service, calm?.queue].map(valuesMs)).toEqual([
+  expect(timesOf(calm)).toEqual([
     [10, 20],
     [9, 19],
+    [3, 5],
     [1, 1],
   ]);
-  expect([refused?.histogram, refused?.service, refused?.queue].map(valuesMs)).toEqual([[3], [], [3]]);
-  expect([dropped?.histogram, dropped?.service, dropped?.queue].map(valuesMs)).toEqual([[], [], []]);
+  expect(timesOf(refused)).toEqual([[3], [], [], [3]]);
+  expect(timesOf(dropped)).toEqual([[], [], [], []]);
   expect(recording.seconds.map(({ phase, route, outcome, atMs, count }) => [phase, route, outcome, atMs, count])).toEqual([
     ['calm', 'list', 'ok', 0, 1],
     ['calm', 'list', 'ok', 1_000, 1],
@@ -70,6 +80,7 @@ const deeds = fc.array(
       ms: fc.integer({ min: 20, max: 9_000 }),
       queueMs: fc.integer({ min: 0, max: 19 }),
       isWritten: fc.boolean(),
+      firstByteMs: fc.integer({ min: 0, max: 20 }),
       lagMs: fc.integer({ min: 0, max: 50 }),
     }),
     fc.record({ atMs: fc.integer({ min: 0, max: 4_000 }) }),
@@ -174,6 +185,7 @@ function recorded(threads: readonly (readonly (Done | Dropped)[])[], findings = 
       writer.record(window, measure.response, deed.step, outcome, deed.ms * 1_000);
       writer.record(window, measure.queue, deed.step, outcome, deed.queueMs * 1_000);
       if (deed.isWritten) writer.record(window, measure.service, deed.step, outcome, (deed.ms - deed.queueMs) * 1_000);
+      if (deed.firstByteMs !== undefined) writer.record(window, measure.firstByte, deed.step, outcome, deed.firstByteMs * 1_000);
       if (deed.lagMs !== undefined) {
         writer.count(window, counter.arrivals);
         writer.record(window, measure.lag, 0, 0, deed.lagMs * 1_000);
@@ -203,6 +215,9 @@ function ledger(routes: number, outcomes: number) {
 
 const sum = (numbers: readonly number[]) => numbers.reduce((all, number) => all + number, 0);
 const nameOf = ({ phase, route, outcome }: { phase: string; route: string; outcome: string }) => `${phase} ${route} ${outcome}`;
+
+const timesOf = (total: ReturnType<typeof recordingFrom>['totals'][number] | undefined) =>
+  [total?.histogram, total?.service, total?.firstByte, total?.queue].map(valuesMs);
 
 function together(parts: readonly string[]) {
   const all = newHistogram();

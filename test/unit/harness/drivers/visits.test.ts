@@ -10,7 +10,7 @@ import { type RequestOutcome, requestOutcomes } from '../../../../harness/record
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test('a request has five stamps, and response, service, queue and lag are what lies between them', async () => {
+test('a request has five stamps, and response, service, first byte, queue and lag are what lies between them', async () => {
   const target = lived(async ({ step }) => void (await step('list', get('/'))));
   target.wait(30);
   target.visit({ intendedMs: 10 });
@@ -21,6 +21,7 @@ test('a request has five stamps, and response, service, queue and lag are what l
     { window: 10, measure: 'response', step: 'list', outcome: 'ok', ms: 100 },
     { window: 10, measure: 'queue', step: 'list', outcome: 'ok', ms: 7 },
     { window: 10, measure: 'service', step: 'list', outcome: 'ok', ms: 73 },
+    { window: 10, measure: 'firstByte', step: 'list', outcome: 'ok', ms: 53 },
   ]);
   expect(target.left()).toBe(1);
 });
@@ -34,12 +35,13 @@ test('a step after another one is meant to start when that has ended, and nobody
   target.wait(50);
   await target.answer({ writtenMs: 0, endedMs: 40 });
   target.wait(20);
-  await target.answer({ writtenMs: 50, endedMs: 70 });
+  await target.answer({ writtenMs: 50, firstByteMs: 58, endedMs: 70 });
   // The 10 ms before the generator heard of the first answer are part of the response, for the visitor was ready.
   expect(target.of('buy')).toEqual([
     { window: 40, measure: 'response', step: 'buy', outcome: 'ok', ms: 30 },
     { window: 40, measure: 'queue', step: 'buy', outcome: 'ok', ms: 0 },
     { window: 40, measure: 'service', step: 'buy', outcome: 'ok', ms: 20 },
+    { window: 40, measure: 'firstByte', step: 'buy', outcome: 'ok', ms: 8 },
   ]);
   expect(target.ofMeasure('lag')).toEqual([0]);
 });
@@ -58,10 +60,15 @@ test('a step after a thought is meant to start when the thought is over, and who
   target.wait(26);
   await target.sleep(1);
   expect(target.asked()).toBe(2);
-  await target.answer({ writtenMs: 1_066, endedMs: 1_100 });
+  await target.answer({ writtenMs: 1_066, firstByteMs: 1_090, endedMs: 1_100 });
   // One of them is how timers count.
   expect(target.ofMeasure('lag')).toEqual([0, 25]);
-  expect(target.of('buy')).toMatchObject([{ measure: 'response', window: 1_041, ms: 59 }, { measure: 'queue', ms: 0 }, { ms: 34 }]);
+  expect(target.of('buy')).toMatchObject([
+    { measure: 'response', window: 1_041, ms: 59 },
+    { measure: 'queue', ms: 0 },
+    { measure: 'service', ms: 34 },
+    { measure: 'firstByte', ms: 24 },
+  ]);
 });
 
 test('a timer that is early by a fraction of a millisecond makes no response look shorter than its service', async () => {
@@ -72,12 +79,13 @@ test('a timer that is early by a fraction of a millisecond makes no response loo
   target.visit({ intendedMs: 0 });
   target.wait(-0.4);
   await target.sleep(10);
-  await target.answer({ writtenMs: 9.6, endedMs: 14.6 });
+  await target.answer({ writtenMs: 9.6, firstByteMs: 14.6, endedMs: 14.6 });
   expect(target.noted.map(({ measure, ms }) => [measure, ms])).toEqual([
     ['lag', 0],
     ['response', 5],
     ['queue', 0],
     ['service', 5],
+    ['firstByte', 5],
   ]);
 });
 
@@ -118,7 +126,7 @@ test('a timeout is recorded with the time limit, and its answer is empty', async
   const answers: Answer[] = [];
   const target = lived(async ({ step }) => void answers.push(await step('list', get('/'))));
   target.visit({ intendedMs: 0 });
-  await target.answer({ kind: 'timedOut', writtenMs: 1, endedMs: 5_000 });
+  await target.answer({ kind: 'timedOut', writtenMs: 1, firstByteMs: Number.NaN, endedMs: 5_000 });
   expect(target.of('list')).toEqual([
     { window: 0, measure: 'lag', step: 'list', outcome: 'ok', ms: 0 },
     { window: 0, measure: 'response', step: 'list', outcome: 'timeout', ms: 5_000 },
@@ -139,6 +147,24 @@ test('what was never written had no service, only a wait', async () => {
     { window: 0, measure: 'response', step: 'list', outcome: 'failed', ms: 8 },
     { window: 0, measure: 'queue', step: 'list', outcome: 'failed', ms: 8 },
   ]);
+});
+
+test('an answer that began and never ended has a first byte, and one that never began has none', async () => {
+  const target = lived(async ({ step }) => void (await Promise.all([step('list', get('/')), step('list', get('/'))])));
+  target.visit({ intendedMs: 0 });
+  await target.answer({ kind: 'timedOut', writtenMs: 1, firstByteMs: 4, endedMs: 5_000 });
+  await target.answer({ kind: 'broken', code: 'ECONNRESET', message: 'no', writtenMs: 1, firstByteMs: Number.NaN, endedMs: 9 });
+  expect(target.noted.filter(({ measure }) => measure === 'firstByte')).toEqual([
+    { window: 0, measure: 'firstByte', step: 'list', outcome: 'timeout', ms: 3 },
+  ]);
+  expect(target.ofMeasure('service')).toEqual([4_999, 8]);
+});
+
+test('an answer that began before the request was written whole came at once', async () => {
+  const target = lived(async ({ step }) => void (await step('list', get('/'))));
+  target.visit({ intendedMs: 0 });
+  await target.answer({ writtenMs: 30, firstByteMs: 20, endedMs: 90 });
+  expect([target.ofMeasure('firstByte'), target.ofMeasure('service')]).toEqual([[0], [60]]);
 });
 
 test('an answer can be taken apart', async () => {

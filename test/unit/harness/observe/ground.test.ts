@@ -195,7 +195,7 @@ function evidence({
       phases: phases.map((phase, index) => (index === 0 ? { ...phase, planned: total, sent: total } : phase)),
       totals: outcomes.map(([outcome, count]) => ({
         ...{ phase: 'calm', route: 'browse', outcome, count },
-        ...{ histogram: histogram(1), service: histogram(1), queue: histogram(1) },
+        ...{ histogram: histogram(1), service: histogram(1), firstByte: histogram(1), queue: histogram(1) },
       })),
       seconds: [],
       pace: Array.from({ length: seconds }, (_, second) => {

@@ -168,10 +168,17 @@ test('tells of a second in which a percentile is among the given up that it took
   expect(toldBy({ ...record, timeline: [{ ...point, outcomes: { ok: 9, shed: 4 } }] }, 'Latency of view')[2]?.values[0]).toBe('9 ms');
 });
 
+test('tells of a record from before there were first bytes', () => {
+  const requests = record.requests.map(({ firstByteMs: _, ...row }) => row);
+  const page = visibleOf(renderHtml({ ...record, requests }));
+  expect(page.match(noNumber)).toBeNull();
+  expect(page).toContain('first byte</th>');
+});
+
 test('tells of a record from before the load driver had threads', () => {
   const { ground: _, ...older } = record;
   const { threads: _1, peakConnections: _2, timeoutMs: _3, stumbles: _4, ...generator } = record.generator;
-  const requests = record.requests.map(({ serviceMs: _5, queueMs: _6, ...row }) => row);
+  const requests = record.requests.map(({ serviceMs: _5, firstByteMs: _6, queueMs: _7, ...row }) => row);
   const page = renderHtml({ ...older, generator, requests });
   expect(visibleOf(page).match(noNumber)).toBeNull();
   expect(visibleOf(page)).toMatch(/<td>≥ 5[\d.]* s<\/td>/);

@@ -6,12 +6,12 @@ import { sampleRecord } from '../../../support/records/sample.ts';
 
 const record = sampleRecord();
 
-test('tells response, service, queue and lag of a route and phase in one row', () => {
-  const rows = [row('ok', { responseMs: 12, serviceMs: 10, queueMs: 1.5, count: 1_000 })];
+test('tells response, service, first byte, queue and lag of a route and phase in one row', () => {
+  const rows = [row('ok', { responseMs: 12, serviceMs: 10, firstByteMs: 6, queueMs: 1.5, count: 1_000 })];
   const ground = [point(0, 0.4), point(29_000, 0.6), point(30_000, 80)];
   expect(cellsOf({ ...record, requests: rows, ground }, 'before')).toEqual([
     ...['1,000', '100%', '12 ms', '12 ms', '12 ms', '12 ms', '12 ms', '12 ms'],
-    ...['10 ms', '10 ms', '1.5 ms', '0.6 ms', 'ok 1,000'],
+    ...['10 ms', '10 ms', '6 ms', '6 ms', '1.5 ms', '0.6 ms', 'ok 1,000'],
   ]);
   expect(textOf(record)).toContain('own fault (p99 of the run 1.87 ms)');
 });
@@ -35,14 +35,39 @@ test('reads a record from before there were service times, lag by the second, an
   const rows = [row('ok', { responseMs: 12, count: 10 }), row('timeout', { responseMs: 1_020, count: 10 })];
   const cells = cellsOf({ ...older, generator, requests: rows }, 'before');
   expect(cells.slice(2, 4)).toEqual(['12 ms', '≥ 1.02 s']);
-  expect(cells.slice(8, 12)).toEqual(['–of ok', '–', '–', '–']);
+  expect(cells.slice(8, 14)).toEqual(['–of ok', '–', '–', '–', '–', '–']);
+});
+
+test('tells the first byte of those whose service it tells, and nothing where no byte came', () => {
+  const silent = row('ok', { responseMs: 12, serviceMs: 10, queueMs: 1, count: 50 });
+  const degraded = row('degraded', { responseMs: 20, serviceMs: 18, firstByteMs: 6, queueMs: 1, count: 70 });
+  expect(cellsOf({ ...record, requests: [silent] }, 'before').slice(8, 13)).toEqual(['10 ms', '10 ms', '–', '–', '1 ms']);
+  expect(cellsOf({ ...record, requests: [silent, degraded] }, 'before').slice(10, 12)).toEqual(['6 ms', '6 ms']);
+});
+
+test('says of a first byte that came to a visitor who gave up later when it came', () => {
+  const rows = [row('timeout', { responseMs: 5_000, serviceMs: 4_990, firstByteMs: 6, queueMs: 8, count: 3 })];
+  expect(textOf({ ...record, requests: rows })).toMatch(/browse, before, timeout 3( ≥ 5 s){8} 6 ms 6 ms 8\.0\d ms/);
+});
+
+test('has as many cells in every row of a table as its head has columns', () => {
+  const older = record.requests.map(({ firstByteMs: _, ...rest }) => rest);
+  for (const requests of [record.requests, older]) {
+    const { markup = '' } = percentilesSection({ ...record, requests }) ?? {};
+    for (const [table] of markup.matchAll(/<table.*?<\/table>/gs)) {
+      const widths = [...table.matchAll(/<tr.*?<\/tr>/gs)].map(([line]) =>
+        [...line.matchAll(/<t[dh]\b([^>]*)>/g)].reduce((sum, [, how = '']) => sum + Number(/colspan="(\d+)"/.exec(how)?.[1] ?? 1), 0),
+      );
+      expect(new Set(widths).size).toBe(1);
+    }
+  }
 });
 
 test('tells of each outcome all that is known, of a timeout no more than that it took at least so long', () => {
   const rows = [row('timeout', { responseMs: 5_000, serviceMs: 4_990, queueMs: 8, count: 3 }), row('dropped', { count: 2 })];
   const text = textOf({ ...record, requests: rows });
-  expect(text).toMatch(/browse, before, timeout 3( ≥ 5 s){8} 8\.0\d ms/);
-  expect(text).toMatch(/browse, before, dropped 2( –){9}/);
+  expect(text).toMatch(/browse, before, timeout 3( ≥ 5 s){8} – – 8\.0\d ms/);
+  expect(text).toMatch(/browse, before, dropped 2( –){11}/);
 });
 
 test('draws no curve for a route that nobody was served on', () => {
@@ -65,17 +90,21 @@ test.each([
   expect(markup.match(/<td class="thin">/g) ?? []).toHaveLength(thin);
 });
 
-function row(outcome: RequestOutcome, of: { responseMs?: number; serviceMs?: number; queueMs?: number; count: number }): RequestRow {
+type Times = { responseMs?: number; serviceMs?: number; firstByteMs?: number; queueMs?: number };
+
+function row(outcome: RequestOutcome, of: Times & { count: number }): RequestRow {
   const counted = (ms: number | undefined) => {
     const histogram = newHistogram();
     if (ms !== undefined) histogram.recordValueWithCount(ms * 1_000, of.count);
     return histogram;
   };
-  const [latencyMs, serviceMs, queueMs] = [of.responseMs, of.serviceMs, of.queueMs].map((ms) => percentilesOf(counted(ms)));
+  const times = [of.responseMs, of.serviceMs, of.firstByteMs, of.queueMs].map((ms) => percentilesOf(counted(ms)));
+  const [latencyMs, serviceMs, firstByteMs, queueMs] = times;
   return {
     ...{ phase: 'before', route: 'browse', outcome, count: of.count, histogram: toBase64(counted(of.responseMs)) },
     ...(latencyMs === undefined ? {} : { latencyMs }),
     ...(serviceMs === undefined ? {} : { serviceMs }),
+    ...(firstByteMs === undefined ? {} : { firstByteMs }),
     ...(queueMs === undefined ? {} : { queueMs }),
   };
 }
