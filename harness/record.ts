@@ -106,8 +106,8 @@ export type RunRecord = {
     priorityRaised: boolean;
     /** How long a visitor waits for an answer: a timeout counts with that. */
     timeoutMs?: number;
-    /** Visits that ended because the journey itself threw. */
-    stumbles?: { count: number; first?: string };
+    /** Visits that ended because the journey itself threw; of the phases in which visitors arrived those that had any, absent in older records. */
+    stumbles?: { count: number; first?: string; phases?: { phase: string; count: number; first: string }[] };
   };
   /** What the machine was up to, second by second; absent in older records. */
   ground?: GroundPoint[];

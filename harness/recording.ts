@@ -88,8 +88,8 @@ export type GeneratorHealth = {
   cpuMs: number;
   /** How long a visitor waits for an answer. */
   timeoutMs: number;
-  /** Visits that ended because the journey itself threw, and what the first of them threw. */
-  stumbles: { count: number; first?: string };
+  /** Visits that ended because the journey itself threw, and what the first of them threw; of the phases in which visitors arrived those that had any. */
+  stumbles: { count: number; first?: string; phases?: { phase: string; count: number; first: string }[] };
 };
 
 /** Which requests: without `fromMs` and `untilMs` whole phases, with them the seconds that begin in the window. */

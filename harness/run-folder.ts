@@ -35,6 +35,9 @@ export async function openRunFolder({
   return folder;
 }
 
+/** Where a run keeps what its journey printed; there is no such file when it printed nothing. */
+export const journeyLogIn = (folder: string): string => join(folder, 'logs', 'journey.log');
+
 function unlessThere(thrown: NodeJS.ErrnoException): void {
   if (thrown.code !== 'EEXIST') throw thrown;
 }

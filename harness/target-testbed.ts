@@ -7,8 +7,10 @@ import type { RunClock } from '../core/time.ts';
 import { withBusiness } from './drivers/mall/shopper.ts';
 import { startOpenDriver } from './drivers/open.ts';
 import { visitorsOf } from './drivers/visitor.ts';
+import { createJourneyLog } from './journey-log.ts';
 import { startScraper } from './observe/metrics.ts';
 import { createSpanStore } from './observe/spans.ts';
+import { journeyLogIn } from './run-folder.ts';
 import type { TargetScenario } from './scenario.ts';
 import type { Steps } from './steps.ts';
 import { addressOf, isThere, type Target } from './target.ts';
@@ -21,20 +23,25 @@ import type { Testbed } from './testbed.ts';
 export async function setUpTargetTestbed({
   scenario,
   file,
+  folder,
   seed,
   clock,
   signal,
   undo,
   steps,
+  note,
 }: {
   scenario: TargetScenario;
   /** The scenario's own: the threads of the load import the journey from there. */
   file: string;
+  /** The run's. */
+  folder: string;
   seed: number;
   clock: RunClock;
   signal: AbortSignal;
   undo: AsyncDisposableStack;
   steps: Steps;
+  note: (line: string) => void;
 }): Promise<Testbed> {
   const epochMs = clock.nowMs();
   steps.begin('target');
@@ -48,7 +55,9 @@ export async function setUpTargetTestbed({
     if (signal.aborted) throw cause;
     throw new UsageError(`The visitors of '${scenario.name}' ${what}: ${messageOf(cause)}`, { cause });
   };
-  const driver = await startOpenDriver({ journeys, seed, clock, signal }).catch(saying('could not be made ready'));
+  const log = createJourneyLog({ file: journeyLogIn(folder), note });
+  undo.defer(() => log.end());
+  const driver = await startOpenDriver({ journeys, seed, clock, signal, onPrinted: log.take }).catch(saying('could not be made ready'));
   // Their journey is not ours: it may end the thread that it lives in.
   const brokeOff = saying('broke the load off');
   undo.defer(() => driver.close());

@@ -8,7 +8,9 @@ import { createExemplars, type Kept } from './exemplars.ts';
 import { counter, createLedgerWriter, type LedgerMessage } from './ledger/ledger.ts';
 import { createLiveCounts, type LiveCounts } from './live.ts';
 import { onWake } from './metronome/wakes.ts';
+import { boundPrinting } from './printing.ts';
 import { rehearse } from './rehearsal.ts';
+import { createStumbles, type Stumbled } from './stumbles.ts';
 import { answerThread } from './thread.ts';
 import { createSpans } from './trace.ts';
 import { createVisits, type JourneySource } from './visits.ts';
@@ -53,7 +55,7 @@ export type IoCalls = {
 export type IoFindings = {
   peakInFlight: number;
   connections: { open: number; peak: number };
-  stumbles: { count: number; first?: string };
+  stumbles: Stumbled[];
   exemplars: Kept[];
   collected: unknown;
 };
@@ -83,6 +85,7 @@ const tell = answerThread<IoCalls>(
 );
 
 async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, timeoutMs, runTag }: IoOptions) {
+  boundPrinting();
   const now = clockOf(epochOffsetNs);
   const windows = createWindows();
   const halting = new AbortController();
@@ -98,7 +101,7 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
   });
   const live = createLiveCounts();
   const exemplars = createExemplars({ steps: steps.length, random: seededRandom(seed + 1) });
-  const stumbles: IoFindings['stumbles'] = { count: 0 };
+  const stumbles = createStumbles();
   const coming: { phase: number; startMs: number; times: Iterator<number>; due: IteratorResult<number>; number: number }[] = [];
 
   let inFlight = 0;
@@ -115,10 +118,7 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
     watcher: {
       ...live,
       settled: (request) => exemplars.offer(windows.phaseAt(request.intendedMs), request),
-      stumbled: (message) => {
-        stumbles.count += 1;
-        stumbles.first ??= message;
-      },
+      stumbled: stumbles.add,
     },
     ...(runTag === undefined ? {} : { spanOf: createSpans({ runTag, random: seededRandom(seed + 3) }) }),
   });
@@ -160,7 +160,13 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
     finish: (): IoFindings => {
       // What is told before the answer arrives before it.
       ledger.sealAll();
-      return { peakInFlight, connections: source.connections(), stumbles, exemplars: exemplars.kept(), collected: source.collected() };
+      return {
+        peakInFlight,
+        connections: source.connections(),
+        stumbles: stumbles.all(),
+        exemplars: exemplars.kept(),
+        collected: source.collected(),
+      };
     },
   };
 

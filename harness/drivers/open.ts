@@ -21,6 +21,8 @@ export type OpenOptions = {
   timeoutMs?: number;
   /** Threads that visitors live in; their arrivals and recordings add up to those of one. */
   threads?: number;
+  /** Gets what journeys write to stdout and stderr, cut anywhere; all of it has come when the driver is closed. */
+  onPrinted?: (text: string) => void;
   /** Ends the load at once, with its process. */
   signal: AbortSignal;
 };
@@ -51,6 +53,7 @@ export type OpenDriver = {
 export async function startOpenDriver({
   clock,
   signal,
+  onPrinted,
   maxInFlight = 10_000,
   timeoutMs = 5_000,
   threads = 1,
@@ -58,7 +61,7 @@ export async function startOpenDriver({
 }: OpenOptions): Promise<OpenDriver> {
   const listeners: ((live: LiveSecond) => void)[] = [];
   const child = startChild<GeneratorCalls>(
-    { name: 'load generator', file: new URL('./generator.ts', import.meta.url), signal },
+    { name: 'load generator', file: new URL('./generator.ts', import.meta.url), signal, onPrinted },
     (event) => {
       for (const listener of listeners) listener(event as LiveSecond);
     },

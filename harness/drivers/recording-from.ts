@@ -12,6 +12,7 @@ import {
 } from '../recording.ts';
 import type { IoFindings } from './io-thread.ts';
 import { histogramOfRow, type LedgerCounters, type LedgerRow, measure } from './ledger/ledger.ts';
+import { stumblesTogether } from './stumbles.ts';
 import type { Windows } from './windows.ts';
 
 /** What the load driver makes of every recording; what the journeys collected besides is theirs to read. */
@@ -120,7 +121,7 @@ export function recordingFrom({
         }),
       ),
     ),
-    generator: { ...health, ...togetherOf(findings) },
+    generator: { ...health, ...togetherOf(findings, windows.names()) },
     collected: findings.map(({ collected }) => collected),
   };
 
@@ -160,13 +161,18 @@ function createTotals() {
 }
 
 /** Peaks of threads that need not have been at one time: their sum is the most it can have been. */
-function togetherOf(findings: readonly IoFindings[]): Pick<GeneratorHealth, 'peakInFlight' | 'peakConnections' | 'stumbles'> {
+function togetherOf(
+  findings: readonly IoFindings[],
+  phases: readonly string[],
+): Pick<GeneratorHealth, 'peakInFlight' | 'peakConnections' | 'stumbles'> {
   const sum = (of: (finding: IoFindings) => number) => findings.reduce((all, finding) => all + of(finding), 0);
-  const first = findings.find(({ stumbles }) => stumbles.first !== undefined)?.stumbles.first;
   return {
     peakInFlight: sum(({ peakInFlight }) => peakInFlight),
     peakConnections: sum(({ connections }) => connections.peak),
-    stumbles: { count: sum(({ stumbles }) => stumbles.count), ...(first === undefined ? {} : { first }) },
+    stumbles: stumblesTogether(
+      findings.map(({ stumbles }) => stumbles),
+      phases,
+    ),
   };
 }
 

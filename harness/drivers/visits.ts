@@ -29,8 +29,8 @@ export type Watcher = {
   late: (lagMs: number) => void;
   ended: (step: string, outcome: RequestOutcome, responseMs: number) => void;
   settled?: (request: Settled) => void;
-  /** The journey itself threw: a mistake of the scenario. */
-  stumbled: (message: string) => void;
+  /** The journey of a visitor of this phase (from 0) itself threw: a mistake of the scenario. */
+  stumbled: (message: string, phase: number) => void;
 };
 
 /** The visitor's own span: parent of everything the target does for the request. */
@@ -175,7 +175,7 @@ class Visit implements Visitor {
 
   #stumble(thrown: unknown) {
     const { signal, watcher } = this.#world;
-    if (!signal.aborted) watcher.stumbled(messageOf(thrown));
+    if (!signal.aborted) watcher.stumbled(messageOf(thrown), this.#phase);
     this.#end();
   }
 

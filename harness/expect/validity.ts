@@ -10,7 +10,8 @@ import { percent, round } from './verdicts.ts';
 export function loadDoubt({ intended, arrived, planned, dropped, stumbles, loopUtilization, stealShare, throttledShare, counted }: Ground) {
   if (arrived !== intended) return `${arrived} of ${intended} visitors of the plan arrived`;
   if (dropped > 0) return `the load generator left out ${dropped} of ${planned} requests`;
-  if (stumbles !== undefined) return `the journey itself threw ${stumbles.count} times, first: ${stumbles.first}`;
+  if (stumbles !== undefined)
+    return `the journey itself threw ${stumbles.count === 1 ? 'once' : `${stumbles.count} times`}, first in '${stumbles.phase}': ${stumbles.first}`;
   if (loopUtilization > mostUtilization) return `the load generator was busy for ${percent(loopUtilization)} of a second`;
   if (stealShare > mostTaken) return `the host took ${percent(stealShare)} of the CPU time for others`;
   if (throttledShare > mostTaken) return `the CPU quota of this machine was used up for ${percent(throttledShare)} of the time`;

@@ -19,7 +19,7 @@ type Seen = {
 /** How the generator and its machine were in a window, and whether the visitors of these phases came. */
 export function groundOf(seen: Seen, { phases, window }: { phases: readonly RecordedPhase[]; window: Window }): Ground {
   const { recording } = seen;
-  const { stumbles } = recording.generator;
+  const stumbles = stumblesOf(recording, phases);
   const isIn = secondsOf(phases, window);
   const isCalm = calmSeconds(seen, isIn);
   const { lag, hiccups } = latenessOf(recording, isCalm);
@@ -34,7 +34,7 @@ export function groundOf(seen: Seen, { phases, window }: { phases: readonly Reco
     arrived: phases.reduce((sum, { shoppers }) => sum + shoppers, 0),
     planned: pace.reduce((sum, { planned }) => sum + planned, 0),
     dropped: pace.reduce((sum, { dropped }) => sum + dropped, 0),
-    ...(stumbles.count === 0 ? {} : { stumbles: { count: stumbles.count, first: stumbles.first ?? '' } }),
+    ...(stumbles === undefined ? {} : { stumbles }),
     lagMsP99: lag.totalCount === 0 ? 0 : msAtPercentile(lag, 99),
     hiccupMsP999: hiccups.totalCount === 0 ? 0 : msAtPercentile(hiccups, 99.9),
     loopUtilization: Math.max(0, ...seconds.map(({ loopUtilization }) => loopUtilization)),
@@ -42,6 +42,14 @@ export function groundOf(seen: Seen, { phases, window }: { phases: readonly Reco
     throttledShare: mean('throttledShare'),
     ...(counted === undefined ? {} : { counted }),
   };
+}
+
+/** Of the journeys that threw those whose visitors arrived in these phases. */
+function stumblesOf({ generator }: Recording, phases: readonly RecordedPhase[]): Ground['stumbles'] {
+  const names = new Set(phases.map(({ name }) => name));
+  const own = (generator.stumbles.phases ?? []).filter(({ phase }) => names.has(phase));
+  const [first] = own;
+  return first && { ...first, count: own.reduce((sum, { count }) => sum + count, 0) };
 }
 
 /** A second that the machine had; or that a phase had of one, which may end or begin within it. */

@@ -55,8 +55,8 @@ export type Ground = {
   /** Requests, and those that were not sent because too many were under way. */
   planned: number;
   dropped: number;
-  /** Journeys that threw. */
-  stumbles?: { count: number; first: string };
+  /** Journeys that threw, of visitors who arrived in these phases; what the first of them threw, and in which phase. */
+  stumbles?: { count: number; first: string; phase: string };
   lagMsP99: number;
   hiccupMsP999: number;
   /** Of the busiest second. */

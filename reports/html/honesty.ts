@@ -50,7 +50,7 @@ function limitsOf({ generator, ground = [], spans, leftOut, requests }: RunRecor
     ],
     [
       (stumbles?.count ?? 0) > 0,
-      `How ${formatCount(stumbles?.count ?? 0)} visits would have gone on: the journey itself threw, first: ${stumbles?.first ?? 'unknown'}`,
+      `How ${formatCount(stumbles?.count ?? 0)} visits would have gone on: the journey itself threw, first${inPhase(stumbles?.phases?.[0]?.phase)}: ${stumbles?.first ?? 'unknown'}`,
     ],
     [
       timeouts > 0,
@@ -69,6 +69,9 @@ function limitsOf({ generator, ground = [], spans, leftOut, requests }: RunRecor
   ];
   return limits.flatMap(([applies, limit]) => (applies ? [limit] : []));
 }
+
+/** Older records do not tell of which phase. */
+const inPhase = (phase: string | undefined) => (phase === undefined ? '' : ` in '${phase}'`);
 
 /** A share of CPU time below which nobody asks. */
 const noticeable = 0.02;

@@ -62,8 +62,8 @@ test('a journey that throws proves nothing, and what it threw first is told', as
     story('throws', { visit: "await step('list', get('/products')); throw new Error('no product for ' + number);" }),
   );
   expect(code, output).toBe(2);
-  expect(record.generator.stumbles).toEqual({ count: 60, first: 'no product for 0' });
-  expect(record.verdicts[0]?.observed).toBe('the journey itself threw 60 times, first: no product for 0; 0.00% of 60');
+  expect(record.generator.stumbles).toMatchObject({ count: 60, first: 'no product for 0', phases: [{ phase: 'calm', count: 60 }] });
+  expect(record.verdicts[0]?.observed).toBe("the journey itself threw 60 times, first in 'calm': no product for 0; 0.00% of 60");
 });
 
 test.each<[string, () => string, string]>([

@@ -126,7 +126,11 @@ test.each<[string, Partial<Ground>, string]>([
   ['was late', { lagMsP99: 12.6 }, 'the load generator itself was 12.6 ms late at p99'],
   ['stood on a machine that paused', { hiccupMsP999: 25.1 }, 'the machine itself paused: for 25.1 ms at p99.9'],
   ['lost visitors', { arrived: 99 }, '99 of 100 visitors of the plan arrived'],
-  ['had a journey that threw', { stumbles: { count: 3, first: 'no id' } }, 'the journey itself threw 3 times, first: no id'],
+  [
+    'had a journey that threw',
+    { stumbles: { count: 3, first: 'no id', phase: 'rush' } },
+    "the journey itself threw 3 times, first in 'rush': no id",
+  ],
   ['had no time left', { loopUtilization: 0.81 }, 'busy for 81.0% of a second'],
   ['stood on a host that others used', { stealShare: 0.021 }, 'the host took 2.10% of the CPU time for others'],
   ['used its quota up', { throttledShare: 0.021 }, 'was used up for 2.10% of the time'],

@@ -124,19 +124,20 @@ test('what several threads wrote is what one would have written', () => {
   );
 });
 
-test('peaks, stumbles and exemplars of the threads come together, the first of the stumbles is told', () => {
+test('peaks, stumbles and exemplars of the threads come together', () => {
   const request = { step: 1, outcome: 'ok' as const, intendedMs: startMs + 1_600, endedMs: startMs + 1_650, traceId: 'abc', spanId: 'def' };
   const findings: IoFindings[] = [
     { ...quiet, peakInFlight: 3, connections: { open: 1, peak: 4 }, exemplars: [{ phase: 1, why: 'slowest', request }], collected: 'one' },
-    { ...quiet, peakInFlight: 5, connections: { open: 0, peak: 6 }, stumbles: { count: 2, first: 'no id' }, collected: 'other' },
-    { ...quiet, stumbles: { count: 1, first: 'no name' } },
+    { ...quiet, peakInFlight: 5, connections: { open: 0, peak: 6 }, stumbles: [{ phase: 1, count: 2, first: 'no id' }] },
+    { ...quiet, stumbles: [{ phase: 1, count: 1, first: 'no name' }], collected: 'other' },
   ];
   const { generator, exemplars, collected } = recorded([[]], findings);
-  expect(generator).toMatchObject({ peakInFlight: 8, peakConnections: 10, stumbles: { count: 3, first: 'no id' }, timeoutMs: 5_000 });
+  const stumbles = { count: 3, first: 'no id', phases: [{ phase: 'rush', count: 3, first: 'no id' }] };
+  expect(generator).toMatchObject({ peakInFlight: 8, peakConnections: 10, stumbles, timeoutMs: 5_000 });
   expect(exemplars).toEqual([
     { traceId: 'abc', spanId: 'def', route: 'buy', phase: 'rush', outcome: 'ok', startMs: 1_600, durationMs: 50, why: 'slowest' },
   ]);
-  expect(collected).toEqual(['one', 'other', undefined]);
+  expect(collected).toEqual(['one', undefined, 'other']);
 });
 
 test('what the canaries saw stands beside what the machine was up to in the same second; a second without them has none', () => {
@@ -159,7 +160,7 @@ test('what the canaries saw stands beside what the machine was up to in the same
 const quiet: IoFindings = {
   peakInFlight: 0,
   connections: { open: 0, peak: 0 },
-  stumbles: { count: 0 },
+  stumbles: [],
   exemplars: [],
   collected: undefined,
 };

@@ -75,10 +75,17 @@ test('a system that does not tell of its CPU time takes none; a run without a se
   expect(timingDoubt(nothing, 10)).toBeUndefined();
 });
 
-test('a journey that threw is told with the first that it threw', () => {
-  const seen = evidence({ phases: [aPhase('calm', 0, 2_000)] });
-  seen.recording.generator.stumbles = { count: 2, first: 'no id' };
-  expect(loadDoubt(ground(seen))).toBe('the journey itself threw 2 times, first: no id');
+test('a journey that threw puts in doubt the phase of its visitors and the run as a whole, and no other phase', () => {
+  const seen = evidence({ phases: [aPhase('calm', 0, 2_000), aPhase('rush', 2_000, 3_000), aPhase('after', 3_000, 4_000)] });
+  const phases = [
+    { phase: 'rush', count: 2, first: 'no id' },
+    { phase: 'after', count: 1, first: 'no name' },
+  ];
+  seen.recording.generator.stumbles = { count: 3, first: 'no id', phases };
+  expect(loadDoubt(ground(seen, 'calm'))).toBeUndefined();
+  expect(loadDoubt(ground(seen, 'rush'))).toBe("the journey itself threw 2 times, first in 'rush': no id");
+  expect(loadDoubt(ground(seen, 'after'))).toBe("the journey itself threw once, first in 'after': no name");
+  expect(loadDoubt(ground(seen))).toBe("the journey itself threw 3 times, first in 'rush': no id");
 });
 
 const outcomes: [RequestOutcome, number][] = [

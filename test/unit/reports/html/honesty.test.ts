@@ -61,6 +61,11 @@ test.each<[string, RunRecord, RegExp]>([
     /^How 3 visits .*threw, first: no &lt;b&gt;seat/,
   ],
   [
+    'the phase in which the first of them threw',
+    withGenerator({ stumbles: { count: 3, first: 'no seat', phases: [{ phase: 'rush', count: 3, first: 'no seat' }] } }, calm),
+    /^How 3 visits .*threw, first in &#39;rush&#39;: no seat/,
+  ],
+  [
     'requests that were given up',
     { ...calm, requests: [{ phase: 'calm', route: 'list', outcome: 'timeout', count: 7, histogram: '' }] },
     /^How long 7 requests would have taken: nobody waited longer than 5 s/,
