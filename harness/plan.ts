@@ -1,7 +1,7 @@
 import { type Fault, sentenceOf as faultSentence } from '../chaos/faults.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { toMs, toRatePerSecond } from '../core/units.ts';
-import { defaultReplicas, isService, type Route, routeNames, type Service, services } from '../system/topology.ts';
+import { defaultReplicas, isRoute, isService, type Route, routeNames, type Service, services } from '../system/topology.ts';
 import { checkFault } from './check-fault.ts';
 import type { Expectation } from './expect/expectation.ts';
 import { requestsFor } from './expect/latency.ts';
@@ -19,8 +19,10 @@ import {
 import { population } from './population.ts';
 import { isOfMall, type MallScenario, type Phase, type Scenario, type TargetScenario } from './scenario.ts';
 import { expectedArrivals } from './schedule.ts';
+import type { StopCondition } from './stop-condition.ts';
 import { addressOf, checkTarget } from './target.ts';
 import { checkChanges, textsOf } from './tuning-text.ts';
+import { type LoadLimits, limitsOf, sentenceOf as limitsSentence } from './visitor-limits.ts';
 
 /** A scenario that was checked: every name exists, every duration and rate is a number, and everything fits its phase. */
 export type Plan = {
@@ -31,6 +33,7 @@ export type Plan = {
   lastsMs: number;
   /** Some rate is a multiple of the capacity, so the run begins with a probe. */
   needsCapacity: boolean;
+  limits: LoadLimits;
 };
 export type PlannedPhase = { phase: Phase; fromMs: number; lastsMs: number };
 
@@ -39,6 +42,8 @@ export function planRun(scenario: Scenario): Plan {
   const replicas = isOfMall(scenario) ? checkMall(scenario) : noReplicas;
   for (const { name, load } of scenario.timeline) within(name, () => checkKind(load));
   if (!isOfMall(scenario)) checkTargetScenario(scenario);
+  const limits = limitsOf(scenario.visitors);
+  checkCrowds(scenario);
   if (scenario.timeline.length === 0) refuse(`Scenario '${scenario.name}' has no phases`);
 
   let fromMs = 0;
@@ -58,12 +63,10 @@ export function planRun(scenario: Scenario): Plan {
   for (const expectation of always) {
     checkExpectation({ expectation, judged: scenario.timeline, earlier: scenario.timeline, replicas, lastsMs: fromMs });
   }
-  for (const condition of scenario.stopConditions ?? []) {
-    if (typeof condition?.sentence !== 'string') refuse("Expected stop conditions such as abortWhen('browse', …), got something else");
-  }
+  for (const condition of scenario.stopConditions ?? []) checkStopCondition(condition, scenario);
   if (always.length + phases.flatMap(({ phase }) => phase.expect).length === 0) refuse(`Scenario '${scenario.name}' expects nothing`);
   const needsCapacity = phases.some(({ phase }) => isRelative(phase.load));
-  const plan: Plan = { scenario, replicas, phases, lastsMs: fromMs, needsCapacity };
+  const plan: Plan = { scenario, replicas, phases, lastsMs: fromMs, needsCapacity, limits };
   checkPercentiles(plan);
   return plan;
 }
@@ -96,7 +99,7 @@ export function checkPercentiles({ scenario, phases }: Plan, capacityPerSecond?:
 }
 
 /** The plan as a story, for `plan` on the command line. */
-export function describePlan({ scenario, replicas, phases, lastsMs, needsCapacity }: Plan): string {
+export function describePlan({ scenario, replicas, phases, lastsMs, needsCapacity, limits }: Plan): string {
   const lines = [`${scenario.name}: ${scenario.story}`, ''];
   if (isOfMall(scenario)) {
     lines.push(
@@ -106,6 +109,8 @@ export function describePlan({ scenario, replicas, phases, lastsMs, needsCapacit
     );
     for (const text of textsOf(scenario.mall.tuning ?? {})) lines.push(`tuned     ${text}`);
   } else lines.push(`target    ${addressOf(scenario.target)}`, `steps     ${scenario.journey.steps.join(', ')}`);
+  const limited = limitsSentence(limits);
+  if (limited !== undefined) lines.push(`visitors  ${limited}`);
   if (needsCapacity) lines.push("capacity  probed at the start; rates such as '0.5x' are multiples of it");
   for (const { phase } of phases) {
     lines.push(
@@ -138,7 +143,7 @@ function checkMall({ mall, shoppers }: MallScenario): Record<Service, number> {
 }
 
 /** A target of one's own has nothing that could be broken or asked: it has only what visitors see. */
-function checkTargetScenario({ target, journey, timeline, always = [], stopConditions = [] }: TargetScenario): void {
+function checkTargetScenario({ target, journey, timeline, always = [] }: TargetScenario): void {
   checkTarget(target);
   if (!Array.isArray(journey?.steps) || typeof journey.visit !== 'function') {
     refuse("Expected a journey such as journey(['list'], async ({ step }) => { … }), got something else");
@@ -157,7 +162,30 @@ function checkTargetScenario({ target, journey, timeline, always = [], stopCondi
     if (!journey.steps.includes(route))
       refuse(`'${sentence}' speaks of a step that the journey does not have; it has ${journey.steps.join(', ')}`);
   }
-  if (stopConditions.length > 0) refuse("Stop conditions are of the mall; a target of one's own has none");
+}
+
+/** A crowd waits as long as it always does: what gave up in it would be told with a time that nobody waited. */
+function checkCrowds({ timeline, visitors }: Scenario): void {
+  const crowd = timeline.find(({ load }) => !isOpen(load));
+  if (crowd === undefined || visitors?.timeout === undefined) return;
+  refuse(
+    `Phase '${crowd.name}': a crowd has a time limit of its own; expected no 'timeout' of visitors beside it, got '${visitors.timeout}'`,
+  );
+}
+
+/** One that nobody asks about would never come true. */
+function checkStopCondition(condition: StopCondition, scenario: Scenario): void {
+  if (typeof condition?.sentence !== 'string') refuse("Expected stop conditions such as abortWhen('browse', …), got something else");
+  const { sentence, subject } = condition;
+  if (isOfMall(scenario)) {
+    if (subject.kind === 'route' && !isRoute(subject.route))
+      refuse(`'${sentence}' speaks of a route that the mall does not have; it has ${routeNames.join(', ')}`);
+    return;
+  }
+  const { steps } = scenario.journey;
+  if (subject.kind === 'edge')
+    refuse(`'${sentence}' asks the mall; of a target of one's own only its steps are watched: ${steps.join(', ')}`);
+  if (!steps.includes(subject.route)) refuse(`'${sentence}' speaks of a step that the journey does not have; it has ${steps.join(', ')}`);
 }
 
 const noReplicas = Object.fromEntries(services.map((service) => [service, 0])) as Record<Service, number>;

@@ -65,7 +65,7 @@ async function play({ settings, folder, undo }: { settings: RunSettings; folder:
   const common = { seed, clock, signal, undo, steps };
   const testbed = isOfMall(scenario)
     ? await setUpTestbed({ plan, scenario, folder, tuning: [...tuning, ...changesWithout(without)], note: watch.note, ...common })
-    : await setUpTargetTestbed({ scenario, file, folder, note: watch.note, ...common });
+    : await setUpTargetTestbed({ scenario, limits: plan.limits, file, folder, note: watch.note, ...common });
 
   const capacity =
     plan.needsCapacity && isOfMall(scenario)

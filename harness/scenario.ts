@@ -7,6 +7,7 @@ import type { Journey } from './journey.ts';
 import type { Load, Shoppers } from './load.ts';
 import type { StopCondition } from './stop-condition.ts';
 import type { Target } from './target.ts';
+import type { VisitorLimits } from './visitor-limits.ts';
 
 /** A stretch of the timeline with one load, its faults and its expectations. */
 export type Phase = {
@@ -34,6 +35,8 @@ type Story = {
   always?: readonly Expectation[];
   /** What ends the run early, with all its faults: `[abortWhen('browse', { errorsAbove: '50%', for: '10s' })]`. */
   stopConditions?: readonly StopCondition[];
+  /** How long visitors wait, how many may be under way, and how many threads they live in, where that is not as it always is. */
+  visitors?: VisitorLimits;
 };
 /** About the mall, which is set up for the run. */
 export type MallScenario = Story & { mall: Shape; shoppers: Shoppers };

@@ -5,20 +5,29 @@ import type { LiveSecond } from './drivers/open.ts';
 import type { Calls, Window } from './observe/observations.ts';
 
 /** The blast radius of a scenario: what must not be hurt by it, come what may. */
-export type StopCondition = { sentence: string; subject: Edge | Route; aboveShare: number; forMs: number };
+export type StopCondition = { sentence: string; subject: Subject; aboveShare: number; forMs: number };
+/** Calls on an edge of the mall, or what visitors ask for: a route of the mall, or a step of a journey. */
+export type Subject = { kind: 'edge'; edge: Edge } | { kind: 'route'; route: string };
+
+/** What is too much: such a share of errors, for so long without a pause. */
+export type StopLimit = { errorsAbove: Percent; for: Duration };
 
 /**
  * Ends the run when more than this share of the calls on an edge, or of the requests on a route, fails (or is refused) for so long without a pause.
  * All faults are undone at once, and the run proves nothing: `abortWhen('user->mysql', { errorsAbove: '50%', for: '10s' })`.
  */
-export function abortWhen(subject: Edge | Route, { errorsAbove, for: lasting }: { errorsAbove: Percent; for: Duration }): StopCondition {
-  if (!isEdge(subject) && !isRoute(subject)) {
-    throw new UsageError(
-      `Expected abortWhen to watch a route (${routeNames.join(', ')}) or an edge (${edges.join(', ')}), got '${subject}'`,
-    );
-  }
+export function abortWhen(subject: Edge | Route, limit: StopLimit): StopCondition {
+  if (isEdge(subject)) return conditionOn({ kind: 'edge', edge: subject }, limit);
+  if (isRoute(subject)) return abortWhenOf(subject, limit);
+  throw new UsageError(`Expected abortWhen to watch a route (${routeNames.join(', ')}) or an edge (${edges.join(', ')}), got '${subject}'`);
+}
+
+/** The same for a route of any target. */
+export const abortWhenOf = (route: string, limit: StopLimit) => conditionOn({ kind: 'route', route }, limit);
+
+function conditionOn(subject: Subject, { errorsAbove, for: lasting }: StopLimit): StopCondition {
   const [aboveShare, forMs] = [toShare(errorsAbove), toMs(lasting)];
-  const what = isRoute(subject) ? `${subject} requests` : `calls on ${subject}`;
+  const what = subject.kind === 'route' ? `${subject.route} requests` : `calls on ${subject.edge}`;
   return { sentence: `more than ${errorsAbove} of ${what} fail for ${lasting}`, subject, aboveShare, forMs };
 }
 
@@ -51,11 +60,11 @@ export function watchConditions({
 
   /** Undefined where nothing was asked. */
   function failingShare({ subject }: StopCondition, { routes }: Pick<LiveSecond, 'routes'>, untilMs: number): number | undefined {
-    if (isRoute(subject)) {
-      const { ended, failed } = routes[subject] ?? { ended: 0, failed: 0 };
+    if (subject.kind === 'route') {
+      const { ended, failed } = routes[subject.route] ?? { ended: 0, failed: 0 };
       return ended === 0 ? undefined : failed / ended;
     }
-    const { count, failed, refused } = callsOn(subject, { fromMs: untilMs - 2 * secondMs, untilMs: untilMs - secondMs });
+    const { count, failed, refused } = callsOn(subject.edge, { fromMs: untilMs - 2 * secondMs, untilMs: untilMs - secondMs });
     return count === 0 ? undefined : (failed + refused) / count;
   }
 }

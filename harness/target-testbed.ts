@@ -15,6 +15,7 @@ import type { TargetScenario } from './scenario.ts';
 import type { Steps } from './steps.ts';
 import { addressOf, isThere, type Target } from './target.ts';
 import type { Testbed } from './testbed.ts';
+import type { LoadLimits } from './visitor-limits.ts';
 
 /**
  * The testbed of a target of one's own: a load driver and nothing else. There is nobody to ask, so what the mall's observers would have seen is
@@ -22,6 +23,7 @@ import type { Testbed } from './testbed.ts';
  */
 export async function setUpTargetTestbed({
   scenario,
+  limits,
   file,
   folder,
   seed,
@@ -32,6 +34,7 @@ export async function setUpTargetTestbed({
   note,
 }: {
   scenario: TargetScenario;
+  limits: LoadLimits;
   /** The scenario's own: the threads of the load import the journey from there. */
   file: string;
   /** The run's. */
@@ -57,7 +60,9 @@ export async function setUpTargetTestbed({
   };
   const log = createJourneyLog({ file: journeyLogIn(folder), note });
   undo.defer(() => log.end());
-  const driver = await startOpenDriver({ journeys, seed, clock, signal, onPrinted: log.take }).catch(saying('could not be made ready'));
+  const driver = await startOpenDriver({ journeys, seed, clock, signal, onPrinted: log.take, ...limits }).catch(
+    saying('could not be made ready'),
+  );
   // Their journey is not ours: it may end the thread that it lives in.
   const brokeOff = saying('broke the load off');
   undo.defer(() => driver.close());

@@ -117,7 +117,7 @@ export async function setUpTestbed({
   const tokens = await logInAll(gateways, clock.nowMs);
   const { catalogue } = population;
   const journeys = shoppersOf({ gateways, tokens, shoppers: scenario.shoppers, catalogue, runTag, repeatShare });
-  const driver = await startOpenDriver({ journeys, seed, clock, runTag, signal });
+  const driver = await startOpenDriver({ journeys, seed, clock, runTag, signal, ...plan.limits });
   undo.defer(() => driver.close());
   const processes = createProcesses({ control: deployment.processes, replicas });
   const target = targetOf({ network, processes });

@@ -124,8 +124,8 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
   });
 
   setInterval(() => {
-    // Who is older than this has been answered or given up, but for those who think for long: they open their window anew.
-    ledger.sealBefore(windows.windowOf(now() - timeoutMs - 2_000));
+    // Who is older than this has been answered or given up, but for the most patient and those who think for long: they open their window anew.
+    ledger.sealBefore(windows.windowOf(now() - Math.min(timeoutMs, 5_000) - 2_000));
   }, 1_000);
 
   return {

@@ -1,4 +1,5 @@
 import type { RunClock } from '../../core/time.ts';
+import { defaultLimits } from '../visitor-limits.ts';
 import { startChild } from './child.ts';
 import type { GeneratorCalls, PlayedPhase } from './generator.ts';
 import type { JourneyModule } from './io-thread.ts';
@@ -15,7 +16,7 @@ export type OpenOptions = {
   clock: RunClock;
   /** 8 hex digits: the first 4 bytes of every trace id. Without it requests carry no trace. */
   runTag?: string;
-  /** Who arrives when so many are under way is counted as dropped: the generator's limit, not the target's. */
+  /** Who arrives when so many are under way is counted as dropped: the generator's limit, not the target's. Threads have equal shares of it. */
   maxInFlight?: number;
   /** How long a visitor waits for an answer. */
   timeoutMs?: number;
@@ -54,9 +55,9 @@ export async function startOpenDriver({
   clock,
   signal,
   onPrinted,
-  maxInFlight = 10_000,
-  timeoutMs = 5_000,
-  threads = 1,
+  maxInFlight = defaultLimits.maxInFlight,
+  timeoutMs = defaultLimits.timeoutMs,
+  threads = defaultLimits.threads,
   ...load
 }: OpenOptions): Promise<OpenDriver> {
   const listeners: ((live: LiveSecond) => void)[] = [];
@@ -68,7 +69,9 @@ export async function startOpenDriver({
   );
 
   try {
-    await child.call('start', { ...load, maxInFlight, timeoutMs, threads, epochOffsetNs: clock.epochOffsetNs });
+    const { epochOffsetNs } = clock;
+    // Each thread counts only its own visitors.
+    await child.call('start', { ...load, maxInFlight: Math.floor(maxInFlight / threads), timeoutMs, threads, epochOffsetNs });
   } catch (cause) {
     await child.close();
     throw cause;

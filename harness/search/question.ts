@@ -6,6 +6,7 @@ import type { Journey } from '../journey.ts';
 import { steady } from '../load.ts';
 import { type Plan, planRun, requestsPerArrival } from '../plan.ts';
 import { type MallScenario, type Phase, phase, type Scenario, type TargetScenario } from '../scenario.ts';
+import { limitsOf, sentenceOf as limitsSentence, type VisitorLimits } from '../visitor-limits.ts';
 
 /** A question, not a story: the highest rate of open load at which all of `within` is met. */
 export type CapacitySearch = Question & (Pick<MallScenario, 'mall' | 'shoppers'> | Pick<TargetScenario, 'target' | 'journey'>);
@@ -24,6 +25,7 @@ type Question = {
   lasts: Duration;
   /** How close the answer is to the lowest rate that misses: `'5%'`. */
   precision: Percent;
+  visitors?: VisitorLimits;
 };
 
 /**
@@ -68,6 +70,7 @@ export function planSearch(search: CapacitySearch): SearchPlan {
     leastMs: toMs(lasts),
     share: toShare(precision),
   }));
+  parsed(search, () => limitsOf(search.visitors));
   if (!(fromPerSecond > 0)) refuse(search, `expected 'from' to be a rate above 0, got '${from}'`);
   if (!(upToPerSecond > fromPerSecond)) refuse(search, `expected 'upTo' to be a rate above '${from}', got '${upTo}'`);
   if (leastMs < shortestMs || leastMs > longestMs) refuse(search, `expected a trial that lasts from 5s to 60s, got '${lasts}'`);
@@ -85,11 +88,13 @@ export function planSearch(search: CapacitySearch): SearchPlan {
 }
 
 /** The search in words, for `plan` on the command line. */
-export function describeSearch({ search, trialMs, fromPerSecond, upToPerSecond }: SearchPlan): string {
+export function describeSearch({ search, plan, trialMs, fromPerSecond, upToPerSecond }: SearchPlan): string {
   const { name, story, within, precision } = search;
+  const limited = limitsSentence(plan.limits);
   return [
     `${name}: ${story}`,
     '',
+    ...(limited === undefined ? [] : [`visitors  ${limited}`, '']),
     `finds the highest rate from ${fromPerSecond}/s to ${upToPerSecond}/s, to within ${precision}, at which`,
     ...within.map(({ sentence }) => `  - ${sentence}`),
     '',
@@ -100,9 +105,10 @@ export function describeSearch({ search, trialMs, fromPerSecond, upToPerSecond }
 const [shortestMs, longestMs] = [5_000, 60_000];
 
 function scenarioOf(search: CapacitySearch, timeline: readonly Phase[]): Scenario {
-  const { name, story } = search;
-  if ('mall' in search) return { name, story, timeline, mall: search.mall, shoppers: search.shoppers };
-  return { name, story, timeline, target: search.target, journey: search.journey };
+  const { name, story, visitors } = search;
+  const common = { name, story, timeline, ...(visitors === undefined ? {} : { visitors }) };
+  if ('mall' in search) return { ...common, mall: search.mall, shoppers: search.shoppers };
+  return { ...common, target: search.target, journey: search.journey };
 }
 
 /** Arrivals come by chance: three standard deviations fewer than expected must still be enough, as `plan` demands of every phase. */

@@ -61,7 +61,7 @@ async function play(settings: SearchSettings, { folder, undo, startedAt }: Scope
         note: watch.note,
         ...common,
       })
-    : await setUpTargetTestbed({ scenario, file, folder, note: watch.note, ...common });
+    : await setUpTargetTestbed({ scenario, limits: plan.plan.limits, file, folder, note: watch.note, ...common });
   const player = createPlayer({ testbed, nowMs: clock.nowMs, signal, watch });
 
   steps.begin('warm-up');

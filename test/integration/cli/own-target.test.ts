@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HistogramLogReader } from 'hdr-histogram-js';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { readRecord } from '../../../harness/record.ts';
+import { type RunRecord, readRecord } from '../../../harness/record.ts';
 import { root, startCli } from '../../support/cli.ts';
 import { type FixtureServer, startServer } from '../../support/servers/start.ts';
 
@@ -27,6 +27,7 @@ test('a target of its own is visited, judged and reported, and nothing is left b
     ['buy', 'ok', 60],
     ['list', 'ok', 60],
   ]);
+  expectFirstBytesWithinService(record);
 
   expect(readdirSync(made).toSorted()).toEqual(['buy.hlog', 'list.hlog', 'logs', 'record.json', 'report.html']);
   expect(readFileSync(join(made, 'report.html'), 'utf8')).toContain('visits a shop');
@@ -49,12 +50,58 @@ test('a gRPC target is visited too, its .proto looked up from the folder of the 
     ['amend', 'failed', 60],
     ['place', 'ok', 60],
   ]);
+  expectFirstBytesWithinService(record);
 });
 
 test('an expectation that is missed exits with 1', async () => {
   const { code, output, record } = await runOf(story('misses', { visit: "await step('list', get('/nowhere'));" }));
   expect(code, output).toBe(1);
   expect(record.verdicts).toMatchObject([{ outcome: 'missed', observed: '100.0% of 60 (60 failed)' }]);
+});
+
+test('visitors wait as long as their scenario says, in as many threads', async () => {
+  await using silent = await startServer('never-answers');
+  const file = story('impatient', {
+    expectations: "latency('list').p50.below('5s'), errors('list').below('1%')",
+    rest: "visitors: { timeout: '300ms', threads: 2 }",
+  });
+  const { code, output, record, made } = await runOf(file, `http://${silent.address}`);
+  expect(code, output).toBe(1);
+  expect(record.generator).toMatchObject({ threads: 2, timeoutMs: 300, sent: 60, dropped: 0 });
+  expect(record.requests).toMatchObject([{ route: 'list', outcome: 'timeout', count: 60 }]);
+  expect(record.requests[0]?.firstByteMs).toBeUndefined();
+  expect(record.verdicts).toMatchObject([
+    { outcome: 'unknown', observed: 'at least 300.0 ms over 60 requests: shoppers gave up before the limit' },
+    { outcome: 'missed', observed: '100.0% of 60 (60 timeout)' },
+  ]);
+  expect(readFileSync(join(made, 'report.html'), 'utf8')).toContain('≥ 300 ms');
+});
+
+test('no more visitors are under way than their scenario says, in all threads together', async () => {
+  await using silent = await startServer('never-answers');
+  // Who is under way still waits when the last one comes.
+  const file = story('crowded', { rest: "visitors: { timeout: '2s', atMost: 5, threads: 2 }" });
+  const { code, output, record } = await runOf(file, `http://${silent.address}`);
+  expect(code, output).toBe(2);
+  expect(record.generator).toMatchObject({ planned: 60, sent: 4, dropped: 56, peakInFlight: 4 });
+});
+
+test('a load that hurts its target too much ends at once, and proves nothing', async () => {
+  const { code, output, record } = await runOf(
+    story('hurts', {
+      visit: "await step('list', get('/nowhere'));",
+      lasts: '10m',
+      rest: "stopConditions: [abortWhen('list', { errorsAbove: '50%', for: '1s' })]",
+    }),
+  );
+  expect(code, output).toBe(2);
+  const why = 'more than 50% of list requests fail for 1s';
+  expect(output.replaceAll(/\s+/g, ' ')).toContain(why);
+  expect(record).toMatchObject({ outcome: 'unknown', why: expect.stringContaining(why), verdicts: [] });
+  expect(record.aborted).toEqual({ atMs: expect.any(Number), why });
+  expect(record.phases.map(({ untilMs }) => untilMs)).toEqual([record.aborted?.atMs]);
+  expect(record.aborted?.atMs).toBeLessThan(60_000);
+  expect(record.generator.sent).toBeLessThan(60 * 60);
 });
 
 test('a journey that throws proves nothing, and what it threw first is told', async () => {
@@ -73,6 +120,11 @@ test.each<[string, () => string, string]>([
     'Nobody listens at http://127.0.0.1:1',
   ],
   ['a target that is none', () => story('none', { target: "{ http: 'http://127.0.0.1:99999' }" }), "got 'http://127.0.0.1:99999'"],
+  [
+    'a time limit that nobody has',
+    () => story('patient', { rest: "visitors: { timeout: '2m' }" }),
+    "Expected the 'timeout' of visitors to be a duration from 10ms to 60s, got '2m'",
+  ],
   [
     'a .proto that is not there',
     () => story('proto', { target: "{ grpc: process.env.SHOP?.slice(7) ?? '', proto: 'gone.proto' }" }),
@@ -124,6 +176,13 @@ test('Ctrl-C ends visits that would have lasted for minutes, and leaves nothing 
   expect(cli.remains()).toEqual({ processes: [], files: [] });
 });
 
+function expectFirstBytesWithinService({ requests }: RunRecord) {
+  for (const { firstByteMs, serviceMs } of requests) {
+    expect(firstByteMs?.max).toBeGreaterThan(0);
+    for (const name of ['p50', 'p99', 'max'] as const) expect(firstByteMs?.[name]).toBeLessThanOrEqual(serviceMs?.[name] ?? 0);
+  }
+}
+
 /** A scenario file that is right but for what a test says. */
 function story(
   name: string,
@@ -132,7 +191,9 @@ function story(
     target = "{ http: process.env.SHOP ?? '' }",
     visit = "await step('list', get('/products'));",
     lasts = '1s',
-  }: { head?: string; target?: string; visit?: string; lasts?: string },
+    expectations = "errors('list').below('1%')",
+    rest = '',
+  }: { head?: string; target?: string; visit?: string; lasts?: string; expectations?: string; rest?: string },
 ): string {
   const file = join(folder, `${name}.ts`);
   writeFileSync(
@@ -140,10 +201,11 @@ function story(
     `import { isMainThread } from 'node:worker_threads';
      import { get, phase, scenario, steady, uniformly, vocabulary } from '${join(root, 'harness/index.ts')}';
      ${head}
-     const { journey, errors } = vocabulary('list');
+     const { journey, latency, errors, abortWhen } = vocabulary('list');
      export default scenario('a story', { story: 'Something is odd.', target: ${target},
        journey: journey(async ({ step, number }) => { ${visit} }),
-       timeline: [phase('calm', { lasts: '${lasts}', load: uniformly(steady('60/s')), expect: [errors('list').below('1%')] })] });`,
+       timeline: [phase('calm', { lasts: '${lasts}', load: uniformly(steady('60/s')), expect: [${expectations}] })],
+       ${rest} });`,
   );
   return file;
 }

@@ -1,5 +1,20 @@
 import { expect, test } from 'vitest';
-import { breaker, crowd, latency, phase, ramp, scenario, slow, spike, stages, steady, steps, stock } from '../../../harness/index.ts';
+import {
+  abortWhen,
+  breaker,
+  crowd,
+  latency,
+  phase,
+  ramp,
+  scenario,
+  slow,
+  spike,
+  stages,
+  steady,
+  steps,
+  stock,
+  vocabulary,
+} from '../../../harness/index.ts';
 import { checkPercentiles, describePlan, planRun } from '../../../harness/plan.ts';
 import type { MallScenario } from '../../../harness/scenario.ts';
 import flashSale from '../../../scenarios/flash-sale.ts';
@@ -98,6 +113,17 @@ test.each<[string, Partial<Rest>, string]>([
     },
     'compares with a crowd',
   ],
+  [
+    'a time limit of visitors beside a crowd',
+    { visitors: { timeout: '1s' }, timeline: [calm, phase('rush', { lasts: '5s', load: crowd(10), expect: [] })] },
+    "Phase 'rush': a crowd has a time limit of its own; expected no 'timeout' of visitors beside it, got '1s'",
+  ],
+  ['a thread too many', { visitors: { threads: 17 } }, "Expected the 'threads' of visitors to be a whole number from 1 to 16, got '17'"],
+  [
+    "a stop condition in another target's words",
+    { stopConditions: [vocabulary('list').abortWhen('list', { errorsAbove: '50%', for: '1s' })] },
+    "'more than 50% of list requests fail for 1s' speaks of a route that the mall does not have; it has browse, view, checkout",
+  ],
   ['a stop condition that is none', { stopConditions: ['stop' as never] }, "Expected stop conditions such as abortWhen('browse', …)"],
   [
     'a fault on no edge',
@@ -176,6 +202,24 @@ test('only what arrives after a percentile begins counts for it', () => {
   const expecting = (from: '0s' | '5s') => told({ timeline: [{ ...calm, load, expect: [latency('browse').p95.below('1s', { from })] }] });
   expect(() => planRun(expecting('0s'))).not.toThrow();
   expect(() => planRun(expecting('5s'))).toThrow('sure to give only 0');
+});
+
+test('a stop condition may be about a route of the mall or about an edge', () => {
+  const limit = { errorsAbove: '50%', for: '1s' } as const;
+  const text = describePlan(planRun(told({ stopConditions: [abortWhen('browse', limit), abortWhen('user->mysql', limit)] })));
+  expect(text).toContain('! more than 50% of browse requests fail for 1s\n  ! more than 50% of calls on user->mysql fail for 1s');
+});
+
+test('what a scenario sets of its visitors is in the plan, and told where it is not as it always is', () => {
+  const plan = planRun(told({ visitors: { timeout: '30s', threads: 2 } }));
+  expect(plan.limits).toEqual({ timeoutMs: 30_000, maxInFlight: 10_000, threads: 2 });
+  expect(describePlan(plan)).toContain('\nvisitors  time limit 30 s, 2 threads\n');
+  expect(describePlan(planRun(told({})))).not.toContain('visitors');
+});
+
+test('visitors beside a crowd may be more, and live in more threads', () => {
+  const busy = phase('busy', { lasts: '10s', load: crowd(10), expect: [] });
+  expect(() => planRun(told({ visitors: { atMost: 20_000, threads: 2 }, timeline: [calm, busy] }))).not.toThrow();
 });
 
 test('a percentile that its phase supports is accepted', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { abortWhen } from '../../../harness/index.ts';
+import { abortWhen, vocabulary } from '../../../harness/index.ts';
 import type { Calls } from '../../../harness/observe/observations.ts';
 import { type StopCondition, watchConditions } from '../../../harness/stop-condition.ts';
 
@@ -18,6 +18,13 @@ test.each([
   expect(abortsAfter([browsing], { routes })).toEqual(
     afterSeconds === undefined ? undefined : { seconds: afterSeconds, condition: browsing },
   );
+});
+
+test('a step of a journey is watched like a route', () => {
+  const buying = vocabulary('list', 'buy').abortWhen('buy', { errorsAbove: '20%', for: '2s' });
+  expect(buying.sentence).toBe('more than 20% of buy requests fail for 2s');
+  const routes = [3, 2, 3, 3].map((failed) => ({ list: { ended: 10, failed: 10 }, buy: { ended: 10, failed } }));
+  expect(abortsAfter([buying], { routes })).toEqual({ seconds: 4, condition: buying });
 });
 
 test('calls that fail and calls that are refused count alike on an edge, a second late', () => {
@@ -42,6 +49,8 @@ test.each([
   ],
   [() => abortWhen('browse', { errorsAbove: '500%', for: '3s' }), "Expected a percentage from '0%' to '100%', got '500%'"],
   [() => abortWhen('browse', { errorsAbove: '50%', for: '3' as '3s' }), 'Expected a duration such as'],
+  // @ts-expect-error no such step
+  [() => vocabulary('list').abortWhen('lst', { errorsAbove: '101%', for: '3s' }), "Expected a percentage from '0%' to '100%', got '101%'"],
 ])('refuses what it cannot watch %#', (make, sentence) => {
   expect(make).toThrow(sentence);
 });

@@ -31,6 +31,7 @@ const told = (rest: Partial<TargetScenario> = {}) =>
     timeline: [calm],
     ...rest,
   });
+const tooMuch = { errorsAbove: '50%', for: '1s' } as const;
 const during = (changes: Partial<Phase>) => ({ timeline: [{ ...calm, ...changes }] });
 const expecting = (...expect: Expectation[]) => during({ expect });
 
@@ -52,6 +53,12 @@ test('a later phase may be compared with an earlier one, and arrivals be evenly 
     otherwise: 'stop',
   });
   expect(planRun(told({ timeline: [calm, rush] })).phases).toHaveLength(2);
+});
+
+test('what may stop it is told in the words of its journey', () => {
+  const text = describePlan(planRun(told({ stopConditions: [shop.abortWhen('buy', tooMuch)], visitors: { atMost: 50 } })));
+  expect(text).toContain('aborts when\n  ! more than 50% of buy requests fail for 1s');
+  expect(text).toContain('steps     list, buy\nvisitors  at most 50 under way');
 });
 
 test('a percentile of a step whose visitors nobody can foretell is left to the end of the run', () => {
@@ -84,7 +91,14 @@ test.each<[string, Partial<TargetScenario>, string]>([
   ['an expectation that is nothing', expecting(undefined as never), 'got one that is not finished'],
   ['nothing expected', expecting(), "Scenario 'a shop' expects nothing"],
   ['no phases', { timeline: [] }, "Scenario 'a shop' has no phases"],
-  ['a stop condition', { stopConditions: [abortWhen('browse', { errorsAbove: '50%', for: '1s' })] }, 'Stop conditions are of the mall'],
+  [
+    'a stop condition on an edge',
+    { stopConditions: [abortWhen('user->mysql', tooMuch)] },
+    "asks the mall; of a target of one's own only its",
+  ],
+  ['a stop condition on a step of another journey', { stopConditions: [abortWhen('browse', tooMuch)] }, 'it has list, buy'],
+  ['a stop condition that is none', { stopConditions: ['stop' as never] }, "Expected stop conditions such as abortWhen('browse', …)"],
+  ['a time limit of minutes', { visitors: { timeout: '2m' } }, "to be a duration from 10ms to 60s, got '2m'"],
 ])('a target of its own with %s is refused in a sentence', (_, rest, sentence) => {
   const plan = () => planRun(told(rest));
   expect(plan).toThrow(UsageError);

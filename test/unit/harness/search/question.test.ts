@@ -50,6 +50,13 @@ test('says in words what it is going to do', () => {
   expect(text).toContain('each trial lasts 8 s to 32 s');
 });
 
+test('its visitors wait as long as it says, and it says so', () => {
+  const plan = planSearch(capacity('capacity', { ...asked, visitors: { timeout: '1s', atMost: 500 } }));
+  expect(plan.plan.limits).toEqual({ timeoutMs: 1_000, maxInFlight: 500, threads: 1 });
+  expect(describeSearch(plan)).toContain('\nvisitors  time limit 1 s, at most 500 under way\n');
+  expect(describeSearch(planSearch(capacity('capacity', asked)))).not.toContain('visitors');
+});
+
 test.each([
   [{ within: [] }, 'expected a target such as'],
   [{ within: [breaker('orders->payment').stays('closed')] }, "not by 'the breaker on orders->payment stays closed'"],
@@ -61,6 +68,10 @@ test.each([
   [{ lasts: 'soon' as '1s' }, "got 'soon'"],
   [{ precision: '0%' }, "expected a precision from 1% to 50%, got '0%'"],
   [{ within: [latency('checkout').p99.below('1s')] }, 'a trial of 138 s is needed'],
+  [
+    { visitors: { threads: 0 } },
+    "Capacity search 'capacity': Expected the 'threads' of visitors to be a whole number from 1 to 16, got '0'",
+  ],
   [{ shoppers: { browse: 0, view: 0, checkout: 0 } }, 'Expected some shoppers'],
 ] as const)('%o is refused with one sentence', (change, sentence) => {
   expect(() => planSearch(capacity('capacity', { ...asked, ...change }))).toThrow(sentence);
