@@ -49,7 +49,9 @@ export type Watch = {
  * signal's reason when interrupted.
  */
 export async function run(settings: RunSettings): Promise<{ record: RunRecord; folder: string }> {
-  const { file, runsFolder, signal, watch } = settings;
+  const { plan, file, runsFolder, capacityPerSecond, signal, watch } = settings;
+  // What is given is known before anything stands up; what the probe finds is checked when it has been found.
+  checkPercentiles(plan, capacityPerSecond);
   const { played, folder } = await inRunScope({ file, runsFolder, signal, onTrouble: watch.trouble }, (scope) =>
     play({ settings, ...scope }),
   );
