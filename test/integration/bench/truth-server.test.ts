@@ -36,6 +36,12 @@ async function played(one: Script) {
   return result;
 }
 
+/** What is so unless the machine stood still at that moment: it does not every time. */
+async function someTime(isSo: () => Promise<boolean>): Promise<void> {
+  for (let times = 0; times < 5; times += 1) if (await isSo()) return;
+  throw new Error('Expected it to be so at least once in five times');
+}
+
 async function disposableServer() {
   const server = await startTruthServer();
   return { ...server, [Symbol.asyncDispose]: server.close };
@@ -60,11 +66,13 @@ test('logs every request with when it came and when it was answered', async () =
 });
 
 test('keeps a delay to a fraction of a millisecond, and never answers early', async () => {
-  const { logged } = await played(script({ serves: { kind: 'after', delayMs: 20.25 } }));
-  const served = servedMs(logged);
-  expect(Math.min(...served)).toBeGreaterThanOrEqual(20.25);
-  // A timer of whole milliseconds would be 0.75 ms late.
-  expect(percentile(served, 0.25)).toBeLessThan(20.75);
+  // A timer of whole milliseconds would be 0.75 ms late each time.
+  await someTime(async () => {
+    const { logged } = await played(script({ serves: { kind: 'after', delayMs: 20.25 } }));
+    const served = servedMs(logged);
+    expect(Math.min(...served)).toBeGreaterThanOrEqual(20.25);
+    return (percentile(served, 0.25) ?? Number.NaN) < 20.75;
+  });
 });
 
 test('serves one after the other where it has one hand', async () => {
@@ -111,12 +119,14 @@ test('a play with a stop stops the server for as long as its stamps say, and let
     { serves: { kind: 'atOnce' } },
     { stop: { atMs: 300, lastsMs: 300 }, workload: { ...workload, timeoutMs: 3_000 } },
   );
-  const { stoppedMs, logged, measured } = await played(stopped);
-  expect(stoppedMs).toBeGreaterThanOrEqual(299);
-  const longestMs = Math.max(...logged.pauses.map(({ fromUs, toUs }) => (toUs - fromUs) / 1_000));
-  expect(Math.abs(longestMs - stoppedMs)).toBeLessThan(20);
-  // Of a second, 0.3 were without service: p90 is 0.3 - 0.1 s.
-  expect(measured.percentilesMs.p90).toBeGreaterThan(stoppedMs - 100 - 10);
+  await someTime(async () => {
+    const { stoppedMs, logged, measured } = await played(stopped);
+    expect(stoppedMs).toBeGreaterThanOrEqual(299);
+    // Of a second, 0.3 were without service: p90 is 0.3 - 0.1 s.
+    expect(measured.percentilesMs.p90).toBeGreaterThan(stoppedMs - 100 - 10);
+    const longestMs = Math.max(...logged.pauses.map(({ fromUs, toUs }) => (toUs - fromUs) / 1_000));
+    return Math.abs(longestMs - stoppedMs) < 20;
+  });
 });
 
 test('begins anew without what was before: connections are closed, and the log is empty', async () => {
@@ -170,9 +180,11 @@ test('a stopped server goes with the process that started it', async () => {
 
 test('a canary does not take a busy thread for a machine that stands still', async () => {
   const canary = startCanary();
-  const fromUs = nowUs();
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
-  expect(canary.pausesSince(fromUs).filter((pause) => pause.toUs - pause.fromUs > 300_000)).toEqual([]);
+  await someTime(async () => {
+    const fromUs = nowUs();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+    return canary.pausesSince(fromUs).every((pause) => pause.toUs - pause.fromUs <= 300_000);
+  });
   await canary.close();
 });
 

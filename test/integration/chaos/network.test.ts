@@ -17,6 +17,7 @@ import {
   dialResult,
   expectAbout,
   now,
+  onRealTime,
   roundTripMs,
   type Server,
   startUpstream,
@@ -35,7 +36,7 @@ describeEachServer('network', (server) => {
     expect(await proxiesOf(server())).toEqual({});
   });
 
-  test('a fault on an edge reaches all its replicas, or the one it names', async () => {
+  test('a fault on an edge reaches all its replicas, or the one it names', onRealTime, async () => {
     await using network = await openOn(server(), (await startUpstream()).address);
     const both = slow('orders->inventory', { by: '60ms' });
     expect(network.placesOf(both)).toEqual(['orders->inventory.1', 'orders->inventory.2']);
@@ -90,7 +91,7 @@ describeEachServer('network', (server) => {
     await roundTripMs(await connectTo(network.addressOf('orders->mysql')));
   });
 
-  test('silent closes after the time it is given', async () => {
+  test('silent closes after the time it is given', onRealTime, async () => {
     await using network = await openOn(server(), (await startUpstream()).address);
     await network.apply(silent('orders->mysql', { closesAfter: '100ms' }));
     const startMs = now();
@@ -126,7 +127,7 @@ describeEachServer('network', (server) => {
     await resetting();
   });
 
-  test('throttle makes answers trickle', async () => {
+  test('throttle makes answers trickle', onRealTime, async () => {
     await using network = await openOn(server(), (await startUpstream()).address);
     await network.apply(throttle('orders->mysql', { kilobytesPerSecond: 10 }));
     const client = await connectTo(network.addressOf('orders->mysql'));
@@ -149,7 +150,7 @@ describeEachServer('network', (server) => {
     expect(client.received().toString()).toBe('xquestion');
   });
 
-  test('slice makes answers come in pieces', async () => {
+  test('slice makes answers come in pieces', onRealTime, async () => {
     await using network = await openOn(server(), (await startUpstream()).address);
     await network.apply(slice('orders->mysql', { bytes: 100, pause: '5ms' }));
     const client = await connectTo(network.addressOf('orders->mysql'));
@@ -170,7 +171,7 @@ describeEachServer('network', (server) => {
     }
   });
 
-  test('slow close lets who hangs up wait', async () => {
+  test('slow close lets who hangs up wait', onRealTime, async () => {
     await using network = await openOn(server(), (await startUpstream()).address);
     await network.apply(slowClose('orders->mysql', { by: '150ms' }));
     const client = await connectTo(network.addressOf('orders->mysql'));
@@ -184,7 +185,7 @@ describeEachServer('network', (server) => {
     ['upstream', 80],
     ['downstream', 80],
     ['both', 160],
-  ] as const)('slow on the way %s takes %d ms', async (direction, expectedMs) => {
+  ] as const)('slow on the way %s takes %d ms', onRealTime, async (direction, expectedMs) => {
     await using network = await openOn(server(), (await startUpstream()).address);
     const end = await network.apply(slow('orders->mysql', { by: '80ms', direction }));
     expectAbout(await roundTripMs(await connectTo(network.addressOf('orders->mysql'))), expectedMs);
@@ -223,7 +224,7 @@ describeEachServer('network', (server) => {
     expect(Object.keys(await proxiesOf(server())).sort()).toEqual(others.sort());
   });
 
-  test('faults that overlap are undone each on its own', async () => {
+  test('faults that overlap are undone each on its own', onRealTime, async () => {
     await using network = await openOn(server(), (await startUpstream()).address);
     const client = await connectTo(network.addressOf('orders->mysql'));
     const short = await network.apply(slow('orders->mysql', { by: '50ms' }));
@@ -235,7 +236,7 @@ describeEachServer('network', (server) => {
     expect(await roundTripMs(client)).toBeLessThan(98);
   });
 
-  test('faults of different kinds on a wire leave each other alone', async () => {
+  test('faults of different kinds on a wire leave each other alone', onRealTime, async () => {
     await using network = await openOn(server(), (await startUpstream()).address);
     const address = network.addressOf('orders->mysql');
     const client = await connectTo(address);
@@ -254,6 +255,7 @@ describeEachServer('network', (server) => {
 
   test.each([slow('orders->inventory', { by: '60ms', direction: 'both' }), reset('orders->inventory'), cut('orders->inventory')])(
     'where one replica cannot be touched none is: $kind',
+    onRealTime,
     async (fault) => {
       await using network = await openOn(server(), (await startUpstream()).address);
       await server().call('DELETE', `/proxies/${encodeURIComponent(`${ownPrefix()}orders->inventory.2`)}`);
@@ -272,23 +274,27 @@ describeEachServer('network', (server) => {
     await roundTripMs(await connectTo(network.addressOf('orders->mysql')));
   });
 
-  test.skipIf(ownAddress() === undefined)('a server elsewhere is used where that is allowed, by the address it has there', async () => {
-    const elsewhere = await forwardFrom(ownAddress() ?? '', server().controlUrl);
-    const options = { controlUrl: `http://${elsewhere}`, wires: wiresTo((await startUpstream()).address), signal };
-    await expect(openNetwork(options)).rejects.toThrow('Toxiproxy must be on this machine');
-    expect(await proxiesOf(server())).toEqual({});
+  test.skipIf(ownAddress() === undefined)(
+    'a server elsewhere is used where that is allowed, by the address it has there',
+    onRealTime,
+    async () => {
+      const elsewhere = await forwardFrom(ownAddress() ?? '', server().controlUrl);
+      const options = { controlUrl: `http://${elsewhere}`, wires: wiresTo((await startUpstream()).address), signal };
+      await expect(openNetwork(options)).rejects.toThrow('Toxiproxy must be on this machine');
+      expect(await proxiesOf(server())).toEqual({});
 
-    const network = await openNetwork({ ...options, allowRemote: true });
-    const address = network.addressOf('orders->mysql');
-    expect(address.split(':')[0]).toBe(ownAddress());
-    const client = await connectTo(address);
-    await roundTripMs(client);
-    const end = await network.apply(slow('orders->mysql', { by: '60ms' }));
-    expectAbout(await roundTripMs(client), 60);
-    await end();
-    await network.close();
-    expect(await proxiesOf(server())).toEqual({});
-  });
+      const network = await openNetwork({ ...options, allowRemote: true });
+      const address = network.addressOf('orders->mysql');
+      expect(address.split(':')[0]).toBe(ownAddress());
+      const client = await connectTo(address);
+      await roundTripMs(client);
+      const end = await network.apply(slow('orders->mysql', { by: '60ms' }));
+      expectAbout(await roundTripMs(client), 60);
+      await end();
+      await network.close();
+      expect(await proxiesOf(server())).toEqual({});
+    },
+  );
 
   test('a proxy that cannot be made leaves none behind', async () => {
     const wires = [...wiresTo('127.0.0.1:1'), { name: 'orders->user.1', edge: 'orders->user', replica: 1, upstream: '' } as const];

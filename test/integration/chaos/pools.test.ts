@@ -93,7 +93,8 @@ describe.each<[string, (address: string) => Pooled]>([
       const end = await applyTo('feel it', fault);
       expect(await timed(() => client.ask(bytes))).toBeGreaterThanOrEqual(tookMs);
       await end();
-      expect(await timed(() => client.ask(bytes))).toBeLessThan(tookMs);
+      // Once is enough: whatever is on makes every answer late.
+      await waitUntil({ timeoutMs: 10_000, describe: () => 'still late' }, async () => (await timed(() => client.ask(bytes))) < tookMs);
       expect([counter.accepted(), counter.ended()]).toEqual([1, 0]);
     },
   );
@@ -126,7 +127,7 @@ describe.each<[string, (address: string) => Pooled]>([
     expect([counter.accepted(), counter.ended()]).toEqual([1, 0]);
     await end();
     await answer;
-    await waitUntil({ timeoutMs: 2_000, describe: () => 'the connection lives on' }, () => counter.ended() === 1);
+    await waitUntil({ timeoutMs: 10_000, describe: () => 'the connection lives on' }, () => counter.ended() === 1);
     await comesBack();
   });
 
@@ -134,7 +135,7 @@ describe.each<[string, (address: string) => Pooled]>([
     await begin();
     const end = await applyTo('feel it', closeAfter('user->redis', { bytes: 2_000 }));
     await expect(client.ask(5_000)).rejects.toThrow();
-    await waitUntil({ timeoutMs: 2_000, describe: () => 'the connection lives on' }, () => counter.ended() === 1);
+    await waitUntil({ timeoutMs: 10_000, describe: () => 'the connection lives on' }, () => counter.ended() === 1);
     await end();
     await comesBack();
   });
@@ -147,7 +148,7 @@ describe.each<[string, (address: string) => Pooled]>([
     const tookMs = await timed(async () => {
       await client.close();
       await waitUntil(
-        { timeoutMs: 2_000, everyMs: 1, describe: () => 'never closed' },
+        { timeoutMs: 10_000, everyMs: 1, describe: () => 'never closed' },
         async () => (await connectionsThrough('user->redis')) === 0,
       );
     });
@@ -161,7 +162,7 @@ describe.each<[string, (address: string) => Pooled]>([
     await begin();
     const end = await applyTo('closed', fault);
     // Nobody had to ask for anything.
-    await waitUntil({ timeoutMs: 2_000, describe: () => 'the connection lives on' }, () => counter.ended() >= 1);
+    await waitUntil({ timeoutMs: 10_000, describe: () => 'the connection lives on' }, () => counter.ended() >= 1);
     await expect(client.ask(10)).rejects.toThrow();
     expect(await endOfNewConnection(network.addressOf('user->redis'))).toBe(fateOfNewOnes);
     await end();
@@ -176,7 +177,7 @@ describe.each<[string, (address: string) => Pooled]>([
     await control.addToxic(proxy, { name: 'bare', type: 'reset_peer', stream: 'downstream', toxicity: 1, attributes: { timeout: 0 } });
     expect(await endOfNewConnection(network.addressOf('user->redis'))).toBe('ECONNRESET');
     // That was a second one; the first is still there.
-    await waitUntil({ timeoutMs: 2_000, describe: () => 'the second one lives on' }, () => counter.ended() === 1);
+    await waitUntil({ timeoutMs: 10_000, describe: () => 'the second one lives on' }, () => counter.ended() === 1);
     expect(counter.accepted()).toBe(2);
     // It is ended in order, not reset; C54 holds that where nothing lies between.
     expect(await client.ask(10).catch(messageOf)).toEqual(expect.not.stringContaining('ECONNRESET'));
@@ -184,9 +185,9 @@ describe.each<[string, (address: string) => Pooled]>([
     await comesBack();
   });
 
-  /** Without being told, and as soon as its backoff allows, which is 20 or 50 ms; the rest is for a busy machine. */
+  /** Without being told. */
   async function comesBack(): Promise<void> {
-    await waitUntil({ timeoutMs: 1_000, describe: () => 'the client never came back' }, () =>
+    await waitUntil({ timeoutMs: 10_000, describe: () => 'the client never came back' }, () =>
       client.ask(10).then(
         () => true,
         () => false,

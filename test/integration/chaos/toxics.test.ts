@@ -7,6 +7,7 @@ import {
   describeEachServer,
   expectAbout,
   now,
+  onRealTime,
   type Peer,
   removeToxic,
   roundTripMs,
@@ -15,9 +16,6 @@ import {
   updateToxic,
   write,
 } from './support.ts';
-
-/** Real time on a shared machine: a hiccup is not a fault of the server. */
-const onRealTime = { retry: 2 };
 
 describeEachServer('toxics', (server) => {
   describe('latency', () => {
@@ -271,7 +269,7 @@ describeEachServer('toxics', (server) => {
       expect(tookMs).toBeLessThanOrEqual(300);
     });
 
-    test('C59 cuts a long stream and loses nothing', async () => {
+    test('C59 cuts a long stream and loses nothing', onRealTime, async () => {
       const sent = Buffer.from(Uint8Array.from({ length: 480_000 }, (_, index) => index % 251));
       const client = await greetedBy(server(), sent, 'slicer', { average_size: 1024, size_variation: 512, delay: 10 });
       write(client, 'go');
@@ -293,7 +291,7 @@ describeEachServer('toxics', (server) => {
       expect((await server().call('GET', '/version')).status).toBe(200);
     });
 
-    test('crumbs do not keep control calls waiting', async ({ skip }) => {
+    test('crumbs do not keep control calls waiting', onRealTime, async ({ skip }) => {
       skip(!server().isEmbedded, 'hangs on a real server');
       const upstream = await startUpstream(({ socket }) => socket.once('data', () => socket.write(Buffer.alloc(2_000_000))));
       await createProxy(server(), upstream.address);
@@ -308,7 +306,7 @@ describeEachServer('toxics', (server) => {
     });
   });
 
-  test('crumbs that vanish do not keep control calls waiting', { retry: 2 }, async ({ skip }) => {
+  test('crumbs that vanish do not keep control calls waiting', onRealTime, async ({ skip }) => {
     skip(!server().isEmbedded, 'only ours has one thread');
     const upstream = await startUpstream(({ socket }) => socket.write(Buffer.alloc(2_000_000)));
     await createProxy(server(), upstream.address);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { readRecord } from '../../../harness/record.ts';
 import { root, startCli } from '../../support/cli.ts';
 import { type FixtureServer, startServer } from '../../support/servers/start.ts';
+import { unlessSpoilt } from '../../support/verdicts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stampede-journey-output-'));
 let shop: FixtureServer;
@@ -46,7 +47,7 @@ test('of a journey that prints without end the first MiB is kept, and its visito
   expect(statSync(file).size).toBe(2 ** 20 + '\n… the rest was left out\n'.length + 2);
   expect(readFileSync(file, 'utf8')).toMatch(/\n… the rest was left out\n$/);
   expect(output).toContain('the journey printed too much to keep all of it, see the beginning in ');
-  expect((await record()).requests).toMatchObject([{ outcome: 'ok', count: 60 }]);
+  expect(record?.requests).toMatchObject([{ outcome: 'ok', count: 60 }]);
 });
 
 test.each<[string, { head?: string; visit?: string }, string, string]>([
@@ -82,8 +83,8 @@ test('a journey that throws puts the phase of its visitors in doubt, what must h
     more: "phase('rush', { lasts: '1s', load: uniformly(steady('90/s')), expect: [errors('list').below('1%')] }), phase('after', { lasts: '1s', load: uniformly(steady('60/s')), expect: [errors('list').below('1%')] })",
   });
   expect(code, output).toBe(2);
-  const { generator, verdicts } = await record();
-  expect(generator.stumbles).toEqual({
+  const { generator, verdicts = [] } = record ?? {};
+  expect(generator?.stumbles).toEqual({
     ...{ count: 30, first: 'no product for 60' },
     phases: [{ phase: 'rush', count: 30, first: 'no product for 60' }],
   });
@@ -99,7 +100,7 @@ test('a journey that throws puts the phase of its visitors in doubt, what must h
 const look = "const { outcome } = await step('list', get('/products'));";
 
 /** Runs a story of one calm phase, in a folder of its own for runs. */
-async function outcomeOf(
+function outcomeOf(
   name: string,
   { head = '', visit = '', lasts = '1s', more = '' }: { head?: string; visit?: string; lasts?: string; more?: string },
 ) {
@@ -115,6 +116,10 @@ async function outcomeOf(
        timeline: [phase('calm', { lasts: '${lasts}', load: uniformly(steady('60/s')), expect: [errors('list').below('1%')] }), ${more}],
        always: [errors('list').below('1%')] });`,
   );
+  return unlessSpoilt(() => outcomeOfRun(file));
+}
+
+async function outcomeOfRun(file: string) {
   const runs = mkdtempSync(join(folder, 'runs-'));
   const cli = startCli(['run', file, '--runs', runs], { SHOP: `http://${shop.address}`, CI: '1' });
   onTestFinished(() => cli.clean());
@@ -124,7 +129,8 @@ async function outcomeOf(
   if (made === undefined || others.length > 0) throw new Error(`Expected one run's folder, got ${others.length}:\n${cli.output()}`);
   const journeyLog = join(made, 'logs', 'journey.log');
   const log = existsSync(journeyLog) ? readFileSync(journeyLog, 'utf8') : undefined;
-  return { code, output: cli.output(), made, log, record: () => readRecord(made) };
+  const record = existsSync(join(made, 'record.json')) ? await readRecord(made) : undefined;
+  return { code, output: cli.output(), made, log, record };
 }
 
 /** Lines of the terminal that contain a text, without the time that they begin with. */

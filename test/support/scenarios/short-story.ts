@@ -6,12 +6,12 @@ export default scenario('short story', {
   mall: { stock: { 'sku-1': 30 } },
   shoppers: { browse: 1, view: 1, checkout: 3, wanted: { product: 'sku-1', share: 0.3 } },
   timeline: [
-    phase('calm', { lasts: '4s', load: steady('30/s'), expect: [errors('browse').below('20%'), latency('browse').p50.below('1s')] }),
+    phase('calm', { lasts: '2s', load: steady('20/s'), expect: [errors('browse').below('20%'), latency('browse').p50.below('5s')] }),
     phase('slow', {
-      lasts: '4s',
-      load: steady('30/s'),
-      faults: [slow('orders->inventory', { by: '150ms' })],
-      expect: [latency('checkout').p50.below('2s'), breaker('orders->payment').stays('closed')],
+      lasts: '3s',
+      load: steady('20/s'),
+      faults: [slow('orders->inventory', { by: '250ms' })],
+      expect: [latency('browse').p50.below('5s'), breaker('orders->payment').stays('closed')],
     }),
   ],
   always: [

@@ -10,6 +10,8 @@ export type Tally = {
   products: Record<string, number>;
   /** From the last byte of a request to its answer, in ascending order. */
   tookMs: number[];
+  /** For how long it did nothing at all, at most. */
+  stoodStillMs: number;
 };
 
 /**
@@ -20,6 +22,11 @@ export function serve(handle: (asked: Asked, answer: Answer, response: ServerRes
   const tally = { byPath: {} as Record<string, number>, traceTags: new Set<string>(), idempotencyKeys: new Set<string>(), products: {} };
   const tookMs: number[] = [];
   let number = 0;
+  let [stoodStillMs, lookedMs] = [0, performance.now()];
+  setInterval(() => {
+    stoodStillMs = Math.max(stoodStillMs, performance.now() - lookedMs);
+    lookedMs = performance.now();
+  }, 5);
 
   const server = createServer((request, response) => {
     let body = '';
@@ -55,6 +62,7 @@ export function serve(handle: (asked: Asked, answer: Answer, response: ServerRes
       traceTags: [...tally.traceTags],
       idempotencyKeys: tally.idempotencyKeys.size,
       tookMs: tookMs.toSorted((one, other) => one - other),
+      stoodStillMs,
     } satisfies Tally),
   );
 }

@@ -102,7 +102,8 @@ test('stamps follow one another, and nothing is told before send returns', async
   });
   const { send } = transport();
   const fromMs = performance.now();
-  for (const to of [origin, await closedPort()]) {
+  const betweenMs: number[] = [];
+  for (const to of [origin, origin, origin, await closedPort()]) {
     let hasReturned = false;
     const reply = new Promise<Reply>((resolve) => {
       send({ ...plain, origin: to }, (told) => {
@@ -118,9 +119,11 @@ test('stamps follow one another, and nothing is told before send returns', async
     } else {
       expect(writtenMs).toBeGreaterThan(fromMs);
       expect(firstByteMs).toBeGreaterThan(writtenMs);
-      expect(endedMs - firstByteMs).toBeGreaterThan(15);
+      betweenMs.push(endedMs - firstByteMs);
     }
   }
+  // A pause of this process may hide it once: it is server and client.
+  expect(Math.max(...betweenMs)).toBeGreaterThan(15);
 });
 
 test.each<[what: string, answer: string, told: Partial<Reply>]>([

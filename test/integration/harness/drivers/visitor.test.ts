@@ -65,7 +65,7 @@ test('a load that is broken off ends all thoughts, and nobody stumbles', async (
   await using shop = await startServer('knows-its-visitors');
   await using driver = await start('thinks-for-minutes', { http: `http://${shop.address}` });
   const playing = driver.play({ name: 'calm', stages: [{ lastsMs: 600_000, fromPerSecond: 100, toPerSecond: 100 }], arrivals: 'uniform' });
-  await new Promise<void>((resolve) => driver.onSecond(({ outcomes }) => (outcomes.ok ?? 0) > 0 && resolve()));
+  await new Promise<void>((resolve) => driver.onSecond(({ outcomes, inFlight }) => (outcomes.ok ?? 0) > 0 && inFlight > 50 && resolve()));
   await driver.halt();
   await playing;
   await driver.drained();
