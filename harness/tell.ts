@@ -239,7 +239,7 @@ function generatorHealth(recording: Recording): RunRecord['generator'] {
 function groundPoints(recording: Recording): GroundPoint[] {
   return recording.ground.map(({ atMs, hiccups, loopUtilization, stealShare, throttledShare }) => {
     const late = percentilesOf(fromBase64(hiccups));
-    const lag = percentilesOf(paceOf(recording, { fromMs: atMs, untilMs: atMs + 1 }).lag);
+    const lag = percentilesOf(paceOf(recording, { fromMs: atMs, untilMs: atMs + 1_000 }).lag);
     return {
       ...{ atMs, loopUtilization, hiccupMsP99: late?.p99 ?? 0, hiccupMsMax: late?.max ?? 0 },
       ...{ lagMsP99: lag?.p99 ?? 0, lagMsMax: lag?.max ?? 0 },

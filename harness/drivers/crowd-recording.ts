@@ -18,7 +18,7 @@ function withCrowd(recording: Recording, { phase: name, seconds, shoppers, check
   if (phase === undefined) throw new RangeError(`Expected the recording to have the phase '${name}'`);
   const rows = seconds.map(({ second, route, outcome, buckets }) => {
     const histogram = toHistogram(buckets);
-    return { atMs: Math.floor(phase.fromMs / 1_000) * 1_000 + second * 1_000, route, outcome, count: histogram.totalCount, histogram };
+    return { atMs: phase.fromMs + second * 1_000, route, outcome, count: histogram.totalCount, histogram };
   });
   const sent = rows.reduce((sum, { count }) => sum + count, 0);
   const totals = new Map<string, Omit<(typeof rows)[number], 'atMs'>>();

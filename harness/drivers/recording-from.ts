@@ -48,7 +48,7 @@ export function recordingFrom({
   const lags = new Map<number, Histogram>();
 
   for (const row of rows) {
-    const { phase, second } = placed(row.window);
+    const { phase, atMs } = placed(row.window);
     const histogram = histogramOfRow(row);
     if (row.measure === measure.lag) {
       lags.set(row.window, histogram);
@@ -62,15 +62,15 @@ export function recordingFrom({
     else {
       total.count += row.total;
       total.response.add(histogram);
-      seconds.push({ ...name, atMs: second * 1_000, count: row.total, histogram: toBase64(histogram) });
+      seconds.push({ ...name, atMs, count: row.total, histogram: toBase64(histogram) });
     }
   }
   for (const { window, dropped } of counters) {
     if (dropped === 0) continue;
-    const { phase, second } = placed(window);
+    const { phase, atMs } = placed(window);
     const name = { phase, route: firstStep, outcome: 'dropped' as const };
     totals.of(name).count += dropped;
-    seconds.push({ ...name, atMs: second * 1_000, count: dropped, histogram: toBase64(newHistogram()) });
+    seconds.push({ ...name, atMs, count: dropped, histogram: toBase64(newHistogram()) });
   }
 
   const pace = counters.map((counted) => ({ ...counted, ...placed(counted.window), lag: lags.get(counted.window) ?? newHistogram() }));
@@ -95,9 +95,9 @@ export function recordingFrom({
     }),
     totals: totals.all(),
     seconds,
-    pace: pace.map(({ phase, second, planned, sent, dropped, lag }) => ({
+    pace: pace.map(({ phase, atMs, planned, sent, dropped, lag }) => ({
       phase,
-      atMs: second * 1_000,
+      atMs,
       planned,
       sent,
       dropped,
@@ -125,9 +125,11 @@ export function recordingFrom({
     collected: findings.map(({ collected }) => collected),
   };
 
-  function placed(window: number): { phase: string; second: number } {
+  /** Its phase, and when it begins, from the run's start. */
+  function placed(window: number): { phase: string; atMs: number } {
     const { phase, second } = windows.placeOf(window);
-    return { phase: windows.names()[phase] ?? '', second };
+    const played = windows.phases()[phase];
+    return { phase: played?.name ?? '', atMs: (played?.startMs ?? startMs) - startMs + second * 1_000 };
   }
 }
 

@@ -33,7 +33,8 @@ export function suspectSeconds({ ground = [], timeline }: RunRecord, seconds: re
     if (route !== undefined && name !== route) continue;
     const usualMs = medianOf(points.flatMap(({ latencyMs }) => latencyMs?.p99 ?? []));
     for (const { atMs, latencyMs } of points) {
-      const pauseMs = pauses.get(wholeSecond(atMs)) ?? 0;
+      // Seconds of a phase begin within those of the machine.
+      const pauseMs = Math.max(pauses.get(wholeSecond(atMs)) ?? 0, pauses.get(wholeSecond(atMs + 999)) ?? 0);
       if (latencyMs !== undefined && latencyMs.p99 >= 2 * usualMs && pauseMs >= latencyMs.p99 / 2) suspects.add(wholeSecond(atMs));
     }
   }

@@ -6,7 +6,7 @@ import { counter, createLedgerReader, createLedgerWriter, fromHistogram, measure
 import { recordingFrom } from '../../../../harness/drivers/recording-from.ts';
 import { createWindows } from '../../../../harness/drivers/windows.ts';
 import { type RequestOutcome, requestOutcomes } from '../../../../harness/record.ts';
-import { fromBase64, newHistogram } from '../../../../harness/recording.ts';
+import { fromBase64, newHistogram, outcomesOf } from '../../../../harness/recording.ts';
 
 const startMs = 1_700_000_000_000;
 const steps = ['list', 'buy'];
@@ -27,6 +27,15 @@ type Done = {
   lagMs?: number;
 };
 type Dropped = { atMs: number };
+
+test('what a phase saw from its second second on is all that came from then on, also where the phase begins within a second of the run', () => {
+  const recording = recorded([
+    [2_499, 2_500].map((atMs) => ({ atMs, step: 0, outcome: 'ok' as const, ms: 1, queueMs: 0, isWritten: true })),
+  ]);
+  const rush = recording.phases.find(({ name }) => name === 'rush');
+  const from = (ms: number) => outcomesOf(recording, { phase: 'rush', fromMs: (rush?.fromMs ?? 0) + ms, untilMs: rush?.untilMs ?? 0 });
+  expect([from(0), from(1_000)]).toEqual([{ ok: 2 }, { ok: 1 }]);
+});
 
 test('requests come together by phase, step and outcome, and by second', () => {
   const recording = recorded([
@@ -56,14 +65,14 @@ test('requests come together by phase, step and outcome, and by second', () => {
   expect(recording.seconds.map(({ phase, route, outcome, atMs, count }) => [phase, route, outcome, atMs, count])).toEqual([
     ['calm', 'list', 'ok', 0, 1],
     ['calm', 'list', 'ok', 1_000, 1],
-    ['rush', 'list', 'ok', 1_000, 1],
-    ['rush', 'buy', 'refused', 1_000, 1],
-    ['rush', 'list', 'dropped', 1_000, 1],
+    ['rush', 'list', 'ok', 1_500, 1],
+    ['rush', 'buy', 'refused', 1_500, 1],
+    ['rush', 'list', 'dropped', 1_500, 1],
   ]);
   expect(recording.pace.map(({ lag, ...second }) => ({ ...second, lagMs: valuesMs(lag) }))).toEqual([
     { phase: 'calm', atMs: 0, planned: 1, sent: 1, dropped: 0, lagMs: [0.5] },
     { phase: 'calm', atMs: 1_000, planned: 1, sent: 1, dropped: 0, lagMs: [4] },
-    { phase: 'rush', atMs: 1_000, planned: 3, sent: 2, dropped: 1, lagMs: [8] },
+    { phase: 'rush', atMs: 1_500, planned: 3, sent: 2, dropped: 1, lagMs: [8] },
   ]);
   expect(recording.phases.map(({ lag, ...phase }) => ({ ...phase, lagMs: valuesMs(lag) }))).toEqual([
     { name: 'calm', fromMs: 0, untilMs: 1_500, intended: 2, shoppers: 2, planned: 2, sent: 2, dropped: 0, lagMs: [0.5, 4] },

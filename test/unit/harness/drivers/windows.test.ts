@@ -8,15 +8,15 @@ const lengths = fc.array(
   { minLength: 1, maxLength: 8 },
 );
 
-test('whatever the phases, a window is one second of one phase, and tells which', () => {
+test('whatever the phases, a window is one second of one phase, counted from its start, and tells which', () => {
   fc.assert(
     fc.property(lengths, (phases) => {
-      const { windows, places } = played(phases);
+      const { windows, places, starts } = played(phases);
       const numbers = new Map<number, string>();
       let last = -1;
       for (const { phase, ms } of places) {
         const number = windows.windowOf(ms);
-        const place = { phase, second: Math.floor((ms - startMs) / 1_000) };
+        const place = { phase, second: Math.floor((ms - (starts[phase] ?? 0)) / 1_000) };
         expect(windows.phaseAt(ms)).toBe(phase);
         expect(windows.placeOf(number)).toEqual(place);
         expect(number).toBeGreaterThanOrEqual(last);
@@ -44,11 +44,12 @@ test('a window keeps its number when the next phase is told', () => {
   );
 });
 
-test('phases of less than a second share it, and none of their windows', () => {
+test('phases of less than a second share none of their windows', () => {
   const { windows } = played([300, 300, 300, 300].map((lastsMs) => ({ lastsMs, pauseMs: 0 })));
   expect([0, 299, 300, 599, 600, 899, 900, 999, 1_000, 1_199].map((ms) => windows.windowOf(startMs + ms))).toEqual([
-    0, 0, 1, 1, 2, 2, 3, 3, 4, 4,
+    0, 0, 1, 1, 2, 2, 3, 3, 3, 3,
   ]);
+  expect(windows.windowOf(startMs + 1_900)).toBe(4);
   expect([0, 1, 2, 3, 4].map(windows.placeOf)).toEqual([
     { phase: 0, second: 0 },
     { phase: 1, second: 0 },
@@ -83,7 +84,7 @@ function played(phases: readonly { lastsMs: number; pauseMs: number }[]) {
     const moments = Array.from({ length: 12 }, (_, part) => phase.startMs + ((untilMs - phase.startMs) * part) / 12);
     return moments.map((ms) => ({ phase: index, ms }));
   });
-  return { windows, places };
+  return { windows, places, starts: all.map((phase) => phase.startMs) };
 }
 
 function stretched(phases: readonly { lastsMs: number; pauseMs: number }[]) {
