@@ -58,7 +58,7 @@ function* timesOf(
   stages: readonly Stage[],
   { firstArea, nextGap, share: { index, of } }: { firstArea: number; nextGap: () => number; share: Share },
 ): Generator<number> {
-  const lastMs = nextBelow(lengthOf({ stages }));
+  const lastMs = lengthOf({ stages }) - roundingMs;
   let area = firstArea;
   let timeMs = 0;
   let place = 0;
@@ -121,4 +121,6 @@ function checkShare({ index, of }: Share): void {
 }
 
 const exponential = (random: Random) => -Math.log(1 - random());
-const nextBelow = (positive: number) => positive * (1 - Number.EPSILON / 2);
+
+/** More than what a clock that counts from 1970 rounds off, so that the last arrival is before the end there, too. */
+const roundingMs = 0.001;
