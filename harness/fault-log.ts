@@ -17,8 +17,6 @@ export type PlayedFault = {
 /** Looks from outside for the effect of one occurrence of a fault. `done` resolves when the effect is gone, or will not be waited for any longer. */
 export type EffectWatch = { ended: () => void; effects: () => EffectRecord[]; done: Promise<unknown> };
 
-export type FaultLog = ReturnType<typeof createFaultLog>;
-
 /** Keeps what became of the faults of a run. All times are the run clock's milliseconds. */
 export function createFaultLog({ watch }: { watch: (fault: Fault, places: readonly string[]) => EffectWatch }) {
   const entries = new Map<Occurrence, Entry>();
