@@ -69,7 +69,7 @@ class Head {
 
   /** The whole request, without a body. */
   withPath(path: string): string {
-    if (path !== this.#path) {
+    if (this.#path === undefined || path !== this.#path) {
       checkPath(path);
       this.#text = this.#before + path + this.#after + (this.#isWithoutLength ? '\r\n' : 'content-length: 0\r\n\r\n');
       this.#path = path;
@@ -93,7 +93,8 @@ function checkMethod(method: string) {
 const plainMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 function checkPath(path: string) {
-  if (!/^\/[\x21-\x7e]*$/.test(path)) {
+  // Journeys run without a type check, and undefined as text would be a path.
+  if (typeof path !== 'string' || !/^\/[\x21-\x7e]*$/.test(path)) {
     throw new TypeError(`Expected a path that begins with '/' and has no spaces, such as '/products?page=2', got ${JSON.stringify(path)}`);
   }
 }

@@ -60,6 +60,7 @@ test.each<[what: string, request: Partial<HttpRequest>, message: RegExp]>([
   ['a path beyond ASCII', { path: '/ä' }, /a path/],
   ['a path without a slash', { path: 'a' }, /a path.*got "a"/],
   ['an empty path', { path: '' }, /a path.*got ""/],
+  ['no path', { path: undefined as never }, /a path.*got undefined/],
   ['a line break in the method', { method: 'GET / HTTP/1.1\r\n' }, /a method/],
   ['an empty method', { method: '' }, /a method.*got ""/],
   ['CONNECT', { method: 'CONNECT' }, /a method.*got "CONNECT"/],
