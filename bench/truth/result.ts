@@ -18,7 +18,7 @@ export type Result = {
   refused?: string;
   valid: number;
   invalid: number;
-  /** What went wrong in plays that it did not finish. */
+  /** What went wrong in plays that it did not finish, one for each of them. */
   failed: readonly string[];
   rows: readonly Row[];
   /** `cpuUsPerRequest` is all of its CPU time, start included, by the requests it tells the end of. */

@@ -63,8 +63,9 @@ async function warmUp(url: string): Promise<number> {
   return percentile(tookMs.slice(-2_000), 0.5) ?? Number.NaN;
 }
 
-function resultOf(
-  contestant: Contestant,
+/** What all plays of one contestant in one script come to. */
+export function resultOf(
+  contestant: Pick<Contestant, 'name'>,
   script: Script,
   { plays, refused, pingMs }: { plays: readonly Play[]; refused: string | undefined; pingMs: number },
 ): Result {
@@ -77,7 +78,7 @@ function resultOf(
     ...(refused !== undefined && { refused }),
     valid: valid.length,
     invalid: plays.filter(({ kind }) => kind === 'invalid').length,
-    failed: [...new Set(plays.flatMap((play) => (play.kind === 'failed' ? play.message : [])))],
+    failed: plays.flatMap((play) => (play.kind === 'failed' ? play.message : [])),
     rows: rowsOf(figures),
     ...costOf(valid.map(({ measured }) => measured)),
     notes: [...new Set(valid.flatMap(({ measured }) => measured.notes ?? []))],

@@ -19,16 +19,36 @@ export function asMarkdown(table: TruthTable, { command }: { command: string }):
 }
 
 /**
- * Names of the figures that a contestant has not got right in every valid play: `stall: p99`. Who keeps silent has not got it right. A script without
- * a valid play is missed as a whole.
+ * What a contestant has not got right: plays that it did not get to the end of (`stall: failed once`), and figures that are not right in every valid
+ * play (`stall: p99`). Who keeps silent has not got it right.
  */
 export function missedBy(table: TruthTable, contestant: string): string[] {
   return table.scripts.flatMap(({ name, results }) => {
     const result = results.find((one) => one.contestant === contestant);
-    if (result === undefined || result.refused !== undefined) return [];
-    if (result.valid === 0) return [`${name}: no valid repeat`];
-    return result.rows.filter((row) => isMet(row) === false || row.silent > 0).map((row) => `${name}: ${row.name}`);
+    if (result === undefined) return [];
+    const { failed, rows } = result;
+    return [
+      ...(failed.length === 0 ? [] : [`${name}: failed ${times(failed.length)}`]),
+      ...rows.filter((row) => isMet(row) === false || row.silent > 0).map((row) => `${name}: ${row.name}`),
+    ];
   });
+}
+
+/** Scripts of which every repeat was invalid, `stall: no valid repeat`: the machine stood still, and nobody can be blamed. */
+export function untriedBy(table: TruthTable, contestant: string): string[] {
+  return table.scripts.flatMap(({ name, results }) =>
+    results.some(
+      ({ contestant: who, valid, failed, refused }) => who === contestant && valid + failed.length === 0 && refused === undefined,
+    )
+      ? `${name}: no valid repeat`
+      : [],
+  );
+}
+
+/** What a contestant got wrong somewhere is wrong, whatever is not known elsewhere. */
+export function outcomeFor(table: TruthTable, contestant: string): 'met' | 'missed' | 'unknown' {
+  if (missedBy(table, contestant).length > 0) return 'missed';
+  return untriedBy(table, contestant).length > 0 ? 'unknown' : 'met';
 }
 
 function head({ header, contestants, scripts }: TruthTable, command: string): string[] {
@@ -135,14 +155,17 @@ function costs(results: readonly Result[]): string[][] {
     row('CPU ms', ({ cost }) => cost?.cpuMs),
     row('CPU µs per request', ({ cost }) => cost?.cpuUsPerRequest),
     row('RSS peak MB', ({ cost }) => cost?.rssPeakMb),
-    ['repeats valid', '', '', ...results.map(({ valid, invalid }) => `${valid}${invalid > 0 ? `, and ${invalid} invalid` : ''}`)],
+    ['repeats valid', '', '', ...results.map(repeats)],
   ];
 }
+
+const repeats = ({ valid, invalid, failed }: Result): string =>
+  [`${valid}`, ...(invalid > 0 ? [`${invalid} invalid`] : []), ...(failed.length > 0 ? [`${failed.length} failed`] : [])].join(', and ');
 
 function remarks({ contestant, refused, failed, notes }: Result): string[] {
   const said = [
     ...(refused === undefined ? [] : [`cannot play this: ${refused}`]),
-    ...failed.map((message) => `failed: ${message}`),
+    ...[...new Set(failed)].map((message) => `failed ${times(failed.filter((one) => one === message).length)}: ${message}`),
     ...notes,
   ];
   return said.length === 0 ? [] : [...said.map((one) => `- ${contestant}: ${one}`), ''];
@@ -193,7 +216,7 @@ function spread({ median, low, high }: Spread): string {
 
 const withUnit = (value: number, unit: Unit): string => (unit === '' ? number(value) : `${number(value)} ${unit}`);
 
-const times = (count: number): string => (count === 1 ? 'once' : `${count} times`);
+const times = (count: number): string => (count === 1 ? 'once' : count === 2 ? 'twice' : `${count} times`);
 
 /** Whole from a thousand on, as counts have to be exact; four digits below. */
 const number = (value: number): string =>

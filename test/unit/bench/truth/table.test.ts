@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { atMost, exactly, isRight, toRead, within } from '../../../../bench/truth/figure.ts';
 import { cpuUsPerFurtherRequest, type Result, rowsOf, type Spread, spreadOf, type TruthTable } from '../../../../bench/truth/result.ts';
-import { asMarkdown, missedBy } from '../../../../bench/truth/table.ts';
+import { asMarkdown, missedBy, outcomeFor, untriedBy } from '../../../../bench/truth/table.ts';
 
 const one = (value: number): Spread => ({ median: value, low: value, high: value });
 const costing = (requests: number, cpuMs: number, rssMb: number) => ({
@@ -58,13 +58,43 @@ test('what the log says stands beside the truth when it is another', () => {
   expect(lineOf(asMarkdown(table(920.01), { command: 'x' }), 'p99')).not.toContain('log');
 });
 
-test('a script without a valid repeat is missed, one that was refused is not', () => {
+test('a script that cannot be played is told, and is not wrong', () => {
   const table = tableOf([
-    { name: 'stall', about: '', results: [result('ours', { valid: 0, invalid: 4 }), result('other', { refused: 'knows no ramps' })] },
+    { name: 'stall', about: '', results: [result('ours', {}), result('other', { valid: 0, refused: 'knows no ramps' })] },
   ]);
-  expect(missedBy(table, 'ours')).toEqual(['stall: no valid repeat']);
-  expect(missedBy(table, 'other')).toEqual([]);
+  expect([missedBy(table, 'other'), outcomeFor(table, 'other')]).toEqual([[], 'met']);
   expect(asMarkdown(table, { command: 'x' })).toContain('- other: cannot play this: knows no ramps');
+});
+
+test('a play that did not get to its end is missed, however right the others were', () => {
+  const failed = ['stampede ended with code 1', 'stampede ended with code 1'];
+  const table = tableOf([{ name: 'stall', about: '', results: [result('ours', { valid: 1, failed, rows: p99([920]) })] }]);
+  expect([missedBy(table, 'ours'), outcomeFor(table, 'ours')]).toEqual([['stall: failed twice'], 'missed']);
+  const markdown = asMarkdown(table, { command: 'x' });
+  expect(markdown).toContain('0 of 3.');
+  expect(lineOf(markdown, 'repeats valid')).toContain('1, and 2 failed');
+  expect(markdown).toContain('- ours: failed twice: stampede ended with code 1\n');
+});
+
+describe('a script of which every play', () => {
+  const failing = result('ours', { valid: 0, failed: ['gone', 'gone', 'away'] });
+  const invalid = result('ours', { valid: 0, invalid: 4 });
+  const wrong = result('ours', { rows: p99([100]) });
+  const right = result('ours', { rows: p99([920]) });
+  test.each<[string, Result[], string, string[]]>([
+    ['failed is missed', [failing, right], 'missed', ['one: failed 3 times']],
+    ['was invalid is unknown', [invalid, right], 'unknown', []],
+    ['was invalid hides nothing that another got wrong', [invalid, wrong], 'missed', ['two: p99']],
+    ['failed is not told as unknown beside one that is', [invalid, failing], 'missed', ['two: failed 3 times']],
+    ['was right is met', [right, right], 'met', []],
+  ])('%s', (_, [one = right, two = right], outcome, missed) => {
+    const table = tableOf([
+      { name: 'one', about: '', results: [one] },
+      { name: 'two', about: '', results: [two] },
+    ]);
+    expect([outcomeFor(table, 'ours'), missedBy(table, 'ours')]).toEqual([outcome, missed]);
+    expect(untriedBy(table, 'ours')).toEqual(one === invalid ? ['one: no valid repeat'] : []);
+  });
 });
 
 test('invalid repeats, and contestants that are not installed, are in the head', () => {
