@@ -1,28 +1,28 @@
 import { type Fault, isProcessFault, sentenceOf, subjectOf } from '../chaos/faults.ts';
-import { messageOf, UsageError } from '../core/errors.ts';
+import { described } from '../core/described.ts';
+import { UsageError } from '../core/errors.ts';
 import { type Duration, type Percent, toMs, toShare } from '../core/units.ts';
 import { endsOf, isService, type Service } from '../system/topology.ts';
 import { checkEdge, checkService } from './expect/names.ts';
+import { checkFields, named } from './fields.ts';
 
 /** Refuses a fault that names what does not exist, has numbers that mean nothing, or reaches beyond its phase. Throws `UsageError`. */
 export function checkFault(fault: Fault, { lastsMs, replicas }: { lastsMs: number; replicas: Readonly<Record<Service, number>> }): void {
-  if (!Object.hasOwn(optionsOf, fault?.kind ?? '')) refuse(`Expected a fault such as slow(…) or kill(…), got '${fault?.kind}'`);
+  if (typeof fault?.kind !== 'string' || !Object.hasOwn(optionsOf, fault.kind))
+    refuse(`Expected a fault such as slow(…) or kill(…), got ${described(fault?.kind ?? fault)}`);
   checkOptions(fault);
   checkReplica(fault, replicas);
   if (!isProcessFault(fault)) checkToxic(fault);
   checkTimes(fault, lastsMs);
 }
 
-/** Scenarios run without their types: a misspelled option would be passed over in silence. */
 function checkOptions(fault: Fault): void {
-  const known = [...(isProcessFault(fault) ? ['service'] : ['edge']), ...ofEvery, ...optionsOf[fault.kind]];
-  const stray = Object.keys(fault).find((name) => !known.includes(name));
-  if (stray !== undefined) refuse(`${fault.kind} takes ${known.slice(1).filter(isOption).join(', ')}; got '${stray}'`);
+  const given = ['kind', isProcessFault(fault) ? 'service' : 'edge'];
+  checkFields(fault.kind, fault, [...ofEvery, ...optionsOf[fault.kind]], { given });
 }
 
-const ofEvery = ['kind', 'replica', 'from', 'every'] as const;
+const ofEvery = ['replica', 'from', 'every'] as const;
 const ofBytes = ['lasts', 'direction', 'toxicity'] as const;
-const isOption = (name: string) => name !== 'kind';
 const optionsOf: Readonly<Record<Fault['kind'], readonly string[]>> = {
   slow: [...ofBytes, 'by', 'jitter'],
   cut: ['lasts'],
@@ -43,9 +43,9 @@ function checkReplica(fault: Fault, replicas: Readonly<Record<Service, number>>)
   else checkEdge(fault.edge);
   if (fault.replica === undefined) return;
   const callee = isProcessFault(fault) ? fault.service : endsOf(fault.edge).callee;
-  if (!isService(callee)) refuse(`'${subjectOf(fault)}' has no replicas, so a fault cannot pick replica ${fault.replica}`);
+  if (!isService(callee)) refuse(`'${subjectOf(fault)}' has no replicas, so a fault cannot pick replica ${described(fault.replica)}`);
   if (!Number.isInteger(fault.replica) || fault.replica < 1 || fault.replica > replicas[callee]) {
-    refuse(`There is no replica ${fault.replica} of ${callee}; it has ${replicas[callee]}, numbered from 1`);
+    refuse(`There is no replica ${described(fault.replica)} of ${callee}; it has ${replicas[callee]}, numbered from 1`);
   }
 }
 
@@ -63,7 +63,7 @@ function checkToxic(fault: Exclude<Fault, { service: Service }>): void {
       break;
     case 'throttle':
       if (!(fault.kilobytesPerSecond > 0 && Number.isFinite(fault.kilobytesPerSecond)))
-        refuse(`Expected a throttle of a number of KB/s above 0, got ${fault.kilobytesPerSecond}`);
+        refuse(`Expected a throttle of a number of KB/s above 0, got ${described(fault.kilobytesPerSecond)}`);
       break;
     case 'closeAfter':
       whole('bytes', fault.bytes, 1);
@@ -83,7 +83,7 @@ function checkToxic(fault: Exclude<Fault, { service: Service }>): void {
   }
   const { direction, toxicity } = fault as { direction?: string; toxicity?: Percent };
   if (direction !== undefined && !['upstream', 'downstream', 'both'].includes(direction)) {
-    refuse(`Expected a direction out of upstream, downstream and both, got '${direction}'`);
+    refuse(`Expected a direction out of upstream, downstream and both, got ${described(direction)}`);
   }
   if (toxicity !== undefined && named('toxicity', () => toShare(toxicity)) === 0)
     refuse(`'${sentenceOf(fault)}' concerns no connection at all`);
@@ -116,17 +116,9 @@ function positive(name: string, text: Duration): number {
 
 const msOf = (name: string, text: Duration): number => named(name, () => toMs(text));
 
-/** Reads an option so that what is wrong with it names it. */
-function named<T>(name: string, read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    throw new UsageError(`'${name}': ${messageOf(cause)}`, { cause });
-  }
-}
-
 function whole(name: string, number: number, least: number): void {
-  if (!Number.isSafeInteger(number) || number < least) refuse(`Expected '${name}' to be a whole number from ${least}, got ${number}`);
+  if (!Number.isSafeInteger(number) || number < least)
+    refuse(`Expected '${name}' to be a whole number from ${least}, got ${described(number)}`);
 }
 
 function refuse(sentence: string): never {

@@ -1,6 +1,8 @@
+import { described } from '../core/described.ts';
 import { UsageError } from '../core/errors.ts';
 import { type Duration, type Rate, toMs, toRatePerSecond } from '../core/units.ts';
 import type { Route } from '../system/topology.ts';
+import { checkFields, checkList, named } from './fields.ts';
 import type { Arrivals, Stage } from './schedule.ts';
 
 /** What comes at the mall in a phase. Rates are shoppers a second, or multiples of the probed capacity. */
@@ -31,13 +33,7 @@ export const ramp = (from: Rate, to: Rate): OpenLoad => ({ kind: 'ramp', from, t
  * A rate that jumps up and down again, as at the hour of a sale; `at` counts from the start of the phase:
  * `spike({ base: '0.4x', to: '3x', at: '10s', lasts: '5s' })`
  */
-export const spike = ({ base, to, at, lasts }: { base: Rate; to: Rate; at: Duration; lasts: Duration }): OpenLoad => ({
-  kind: 'spike',
-  base,
-  to,
-  at,
-  lasts,
-});
+export const spike = (how: { base: Rate; to: Rate; at: Duration; lasts: Duration }): OpenLoad => ({ ...how, kind: 'spike' });
 
 /** One rate after the other, each for the same share of the phase: `steps(['100/s', '200/s', '400/s'])`. */
 export const steps = (rates: readonly Rate[]): OpenLoad => ({ kind: 'steps', rates });
@@ -60,7 +56,53 @@ export const uniformly = (load: OpenLoad): OpenLoad => ({ ...load, arrivals: 'un
  */
 export const crowd = (shoppers: number): Crowd => ({ kind: 'crowd', shoppers });
 
-export const loadKinds: readonly Load['kind'][] = ['steady', 'ramp', 'spike', 'steps', 'stages', 'crowd'];
+/** Throws a `UsageError` for what is no load, or has a field too many, too few, or of no meaning. Whether it fits its phase `stagesOf` finds out. */
+export function checkLoad(load: unknown): asserts load is Load {
+  const kind = typeof load === 'object' && load !== null && 'kind' in load ? load.kind : undefined;
+  if (!isKind(kind)) throw new UsageError(`Expected a load such as steady('100/s'), got ${described(load)}`);
+  const fields = readersOf[kind];
+  checkFields(kind, load, Object.keys(fields), { given: kind === 'crowd' ? ['kind'] : ['kind', 'arrivals'] });
+  const written = load as Record<string, unknown>;
+  for (const [name, read] of Object.entries(fields)) read(written[name], name);
+  if (!['poisson', 'uniform'].includes((written.arrivals ?? 'poisson') as string)) {
+    throw new UsageError(`Expected arrivals that are 'poisson' or 'uniform', got ${described(written.arrivals)}`);
+  }
+}
+
+type Read = (written: unknown, name: string) => unknown;
+const rate: Read = (written, name) => named(name, () => toRatePerSecond(written as Rate, 1));
+const duration: Read = (written, name) => named(name, () => toMs(written as Duration));
+/** What each kind is made of, and how that is read. */
+const readersOf: Readonly<Record<Load['kind'], Readonly<Record<string, Read>>>> = {
+  steady: { rate },
+  ramp: { from: rate, to: rate },
+  spike: { base: rate, to: rate, at: duration, lasts: duration },
+  steps: {
+    rates: (written, name) => {
+      checkList(`'${name}'`, written, "['100/s', '200/s']");
+      for (const each of written) rate(each, name);
+    },
+  },
+  stages: {
+    stages: (written, name) => {
+      checkList(`'${name}'`, written, "[{ lasts: '5s', from: '0/s', to: '100/s' }]");
+      for (const each of written) {
+        checkFields('a stage', each, ['lasts', 'from', 'to']);
+        const { lasts, from, to = from } = each as Partial<Stretch>;
+        duration(lasts, 'lasts');
+        rate(from, 'from');
+        rate(to, 'to');
+      }
+    },
+  },
+  // How many may come the plan says.
+  crowd: { shoppers: (written) => written },
+};
+
+const isKind = (kind: unknown): kind is Load['kind'] => typeof kind === 'string' && Object.hasOwn(readersOf, kind);
+
+/** A generator that can never catch up is of no use, and hears nothing while it tries. */
+export const mostPerSecond = 100_000;
 
 /** Whether shoppers arrive by a plan. */
 export const isOpen = (load: Load): load is OpenLoad => load.kind !== 'crowd';

@@ -1,16 +1,19 @@
 import { type Fault, sentenceOf as faultSentence } from '../chaos/faults.ts';
-import { messageOf, UsageError } from '../core/errors.ts';
+import { withoutControls } from '../core/controls.ts';
+import { described } from '../core/described.ts';
+import { UsageError } from '../core/errors.ts';
 import { toMs, toRatePerSecond } from '../core/units.ts';
-import { defaultReplicas, isRoute, isService, type Route, routeNames, type Service, services } from '../system/topology.ts';
+import { defaultReplicas, isRoute, type Route, routeNames, type Service, services } from '../system/topology.ts';
 import { checkFault } from './check-fault.ts';
+import { checkScenario } from './check-scenario.ts';
 import type { Expectation } from './expect/expectation.ts';
 import { requestsFor } from './expect/latency.ts';
+import { named, within } from './fields.ts';
 import {
-  arrivalsOf,
   isOpen,
   type Load,
-  loadKinds,
   sentenceOf as loadSentence,
+  mostPerSecond,
   ratesOf,
   requestsPerShopper,
   type Shoppers,
@@ -20,7 +23,7 @@ import { population } from './population.ts';
 import { isOfMall, type MallScenario, type Phase, type Scenario, type TargetScenario } from './scenario.ts';
 import { expectedArrivals } from './schedule.ts';
 import type { StopCondition } from './stop-condition.ts';
-import { addressOf, checkTarget } from './target.ts';
+import { addressOf, protosOf } from './target.ts';
 import { checkChanges, textsOf } from './tuning-text.ts';
 import { type LoadLimits, limitsOf, sentenceOf as limitsSentence } from './visitor-limits.ts';
 
@@ -39,8 +42,8 @@ export type PlannedPhase = { phase: Phase; fromMs: number; lastsMs: number };
 
 /** Checks a scenario and starts nothing. Throws a `UsageError` that names the phase and what is wrong with it. */
 export function planRun(scenario: Scenario): Plan {
+  checkScenario(scenario);
   const replicas = isOfMall(scenario) ? checkMall(scenario) : noReplicas;
-  for (const { name, load } of scenario.timeline) within(name, () => checkKind(load));
   if (!isOfMall(scenario)) checkTargetScenario(scenario);
   const limits = limitsOf(scenario.visitors);
   checkCrowds(scenario);
@@ -48,13 +51,11 @@ export function planRun(scenario: Scenario): Plan {
 
   let fromMs = 0;
   const phases = scenario.timeline.map((phase): PlannedPhase => {
-    const planned = { phase, fromMs, lastsMs: within(phase.name, () => toMs(phase.lasts)) };
+    const planned = { phase, fromMs, lastsMs: within(phase.name, () => named('lasts', () => toMs(phase.lasts))) };
     fromMs += planned.lastsMs;
     return planned;
   });
   const names = phases.map(({ phase }) => phase.name);
-  const odd = names.find((name) => typeof name !== 'string' || !/^\S.{0,59}$/.test(name));
-  if (odd !== undefined) refuse(`Expected phases to have names of one line and up to 60 characters, got '${odd}'`);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) refuse(`Two phases are called '${twice}'`);
 
@@ -99,18 +100,10 @@ export function checkPercentiles({ scenario, phases }: Plan, capacityPerSecond?:
 }
 
 /** The plan as a story, for `plan` on the command line. */
-export function describePlan({ scenario, replicas, phases, lastsMs, needsCapacity, limits }: Plan): string {
-  const lines = [`${scenario.name}: ${scenario.story}`, ''];
-  if (isOfMall(scenario)) {
-    lines.push(
-      `mall      ${Object.entries(replicas)
-        .map(([service, count]) => `${count} ${service}`)
-        .join(', ')}`,
-    );
-    for (const text of textsOf(scenario.mall.tuning ?? {})) lines.push(`tuned     ${text}`);
-  } else lines.push(`target    ${addressOf(scenario.target)}`, `steps     ${scenario.journey.steps.join(', ')}`);
-  const limited = limitsSentence(limits);
-  if (limited !== undefined) lines.push(`visitors  ${limited}`);
+export function describePlan(plan: Plan): string {
+  const { scenario, phases, lastsMs, needsCapacity } = plan;
+  const { always = [], stopConditions = [] } = scenario;
+  const lines = [`${scenario.name}: ${scenario.story}`, '', ...describeSetting(plan)];
   if (needsCapacity) lines.push("capacity  probed at the start; rates such as '0.5x' are multiples of it");
   for (const { phase } of phases) {
     lines.push(
@@ -120,21 +113,32 @@ export function describePlan({ scenario, replicas, phases, lastsMs, needsCapacit
     for (const fault of phase.faults ?? []) lines.push(`  ! ${faultSentence(fault)}${timesOf(fault)}`);
     for (const { sentence } of phase.expect) lines.push(`  - ${sentence}`);
   }
-  lines.push('', 'always', ...(scenario.always ?? []).map(({ sentence }) => `  - ${sentence}`));
-  const { stopConditions = [] } = scenario;
+  if (always.length > 0) lines.push('', 'always', ...always.map(({ sentence }) => `  - ${sentence}`));
   if (stopConditions.length > 0) lines.push('', 'aborts when', ...stopConditions.map(({ sentence }) => `  ! ${sentence}`));
-  return [...lines, '', `lasts ${lastsMs / 1_000} s, and the time to set up`].join('\n');
+  return [...lines, '', `lasts ${lastsMs / 1_000} s, and the time to set up`].map(withoutControls).join('\n');
+}
+
+/** What is visited and by whom, line by line. */
+export function describeSetting({ scenario, replicas, limits }: Pick<Plan, 'scenario' | 'replicas' | 'limits'>): string[] {
+  const limited = limitsSentence(limits);
+  const visitors = limited === undefined ? [] : [`visitors  ${limited}`];
+  if (!isOfMall(scenario)) {
+    const target = [addressOf(scenario.target), ...protosOf(scenario.target)].join(', ');
+    return [`target    ${target}`, `steps     ${scenario.journey.steps.join(', ')}`, ...visitors];
+  }
+  const counts = Object.entries(replicas).map(([service, count]) => `${count} ${service}`);
+  const tuned = textsOf(scenario.mall.tuning ?? {}).map((text) => `tuned     ${text}`);
+  return [`mall      ${counts.join(', ')}`, ...tuned, ...visitors];
 }
 
 /** The replicas of every service. */
 function checkMall({ mall, shoppers }: MallScenario): Record<Service, number> {
   const replicas = { ...defaultReplicas, ...mall.replicas };
   for (const [service, count] of Object.entries(replicas)) {
-    if (!isService(service)) refuse(`Expected a service (${services.join(', ')}) in 'replicas', got '${service}'`);
-    if (!Number.isInteger(count) || count < 1) refuse(`Expected a whole number of ${service} replicas from 1, got ${count}`);
+    if (!Number.isInteger(count) || count < 1) refuse(`Expected a whole number of ${service} replicas from 1, got ${described(count)}`);
   }
   for (const [product, pieces] of Object.entries(mall.stock ?? {})) {
-    if (!Number.isInteger(pieces) || pieces < 0) refuse(`Expected a whole number of pieces of '${product}', got ${pieces}`);
+    if (!Number.isInteger(pieces) || pieces < 0) refuse(`Expected a whole number of pieces of '${product}', got ${described(pieces)}`);
   }
   checkChanges(mall.tuning ?? {});
   checkShoppers(shoppers);
@@ -143,16 +147,11 @@ function checkMall({ mall, shoppers }: MallScenario): Record<Service, number> {
 }
 
 /** A target of one's own has nothing that could be broken or asked: it has only what visitors see. */
-function checkTargetScenario({ target, journey, timeline, always = [] }: TargetScenario): void {
-  checkTarget(target);
-  if (!Array.isArray(journey?.steps) || typeof journey.visit !== 'function') {
-    refuse("Expected a journey such as journey(['list'], async ({ step }) => { … }), got something else");
-  }
+function checkTargetScenario({ journey, timeline, always = [] }: TargetScenario): void {
   for (const { name, faults = [], load } of timeline) {
     if (faults.length > 0) refuse(`Phase '${name}': faults are of the mall; a target of one's own has none`);
-    if (load !== undefined && !isOpen(load)) refuse(`Phase '${name}': a crowd is of the mall; a target of one's own gets open load`);
-    if (load !== undefined && isRelative(load))
-      refuse(`Phase '${name}': expected rates such as '100/s', for the capacity that 'x' multiplies is the mall's`);
+    if (!isOpen(load)) refuse(`Phase '${name}': a crowd is of the mall; a target of one's own gets open load`);
+    if (isRelative(load)) refuse(`Phase '${name}': expected rates such as '100/s', for the capacity that 'x' multiplies is the mall's`);
   }
   for (const expectation of [...timeline.flatMap(({ expect }) => expect), ...always]) {
     // What is no expectation is told with its phase.
@@ -175,7 +174,7 @@ function checkCrowds({ timeline, visitors }: Scenario): void {
 
 /** One that nobody asks about would never come true. */
 function checkStopCondition(condition: StopCondition, scenario: Scenario): void {
-  if (typeof condition?.sentence !== 'string') refuse("Expected stop conditions such as abortWhen('browse', …), got something else");
+  if (typeof condition?.sentence !== 'string') refuse(`Expected stop conditions such as abortWhen(…), got ${described(condition)}`);
   const { sentence, subject } = condition;
   if (isOfMall(scenario)) {
     if (subject.kind === 'route' && !isRoute(subject.route))
@@ -200,18 +199,10 @@ function checkPhase({ planned: { phase, lastsMs }, timeline, replicas }: PhaseCo
   for (const expectation of phase.expect) checkExpectation({ expectation, judged: [phase], earlier, replicas, lastsMs });
 }
 
-function checkKind(load: Load | undefined): void {
-  if (load === undefined) refuse("Expected a load such as steady('100/s'), got none");
-  if (!loadKinds.includes(load.kind)) refuse("Expected a load such as steady('100/s'), got something else");
-  if (isOpen(load) && !['poisson', 'uniform'].includes(arrivalsOf(load))) {
-    refuse(`Expected arrivals that are 'poisson' or 'uniform', got '${load.arrivals}'`);
-  }
-}
-
 function checkLoad({ load, faults = [] }: Phase, lastsMs: number): void {
   if (!isOpen(load)) {
     if (!Number.isInteger(load.shoppers) || load.shoppers < 1 || load.shoppers > mostInCrowd) {
-      refuse(`Expected a crowd of 1 to ${mostInCrowd} shoppers, got ${load.shoppers}`);
+      refuse(`Expected a crowd of 1 to ${mostInCrowd} shoppers, got ${described(load.shoppers)}`);
     }
     if (faults.length > 0) refuse('Expected open load where there are faults, got a crowd, which hides what a fault holds up');
     return;
@@ -238,7 +229,8 @@ function checkExpectation({
   lastsMs: number;
 }): void {
   if (typeof expectation?.sentence !== 'string' || typeof expectation.judge !== 'function') {
-    refuse("Expected expectations such as latency('browse').p95.below('1s'), got one that is not finished");
+    const came = typeof expectation === 'object' && expectation !== null ? 'one that is not finished' : described(expectation);
+    refuse(`Expected expectations such as latency(…).p95.below('1s'), got ${came}`);
   }
   const { sentence, comparesWith, replica, withinMs = 0, percentile } = expectation;
   if (comparesWith !== undefined) {
@@ -263,15 +255,7 @@ function checkReplica(service: Service, replica: number, replicas: Record<Servic
 }
 
 function checkShoppers(shoppers: Shoppers): void {
-  for (const route of routeNames) {
-    if (!(shoppers[route] >= 0)) refuse(`Expected a number of shoppers from 0 who ${route}, got ${shoppers[route]}`);
-  }
   if (routeNames.every((route) => shoppers[route] === 0)) refuse('Expected some shoppers, got none on any route');
-  const stray = Object.keys(shoppers).find((name) => name !== 'wanted' && !(routeNames as string[]).includes(name));
-  if (stray !== undefined) refuse(`Expected shoppers on the routes ${routeNames.join(', ')}, got '${stray}'`);
-  const share = shoppers.wanted?.share ?? 0;
-  if (!(share >= 0 && share <= 1))
-    refuse(`Expected the share of shoppers who want '${shoppers.wanted?.product}' to be from 0 to 1, got ${share}`);
 }
 
 /** The catalogue is `sku-1` to `sku-200`; what is not in it can be neither stocked nor wanted. */
@@ -291,9 +275,6 @@ export function requestsPerArrival(scenario: Scenario, route: string): number | 
   return route === scenario.journey.steps[0] ? 1 : undefined;
 }
 
-/** A generator that can never catch up is of no use, and hears nothing while it tries. */
-const mostPerSecond = 100_000;
-
 const isRelative = (load: Load) => ratesOf(load).some((rate) => rate.endsWith('x'));
 
 /** Connections are what a crowd costs. */
@@ -301,15 +282,6 @@ const mostInCrowd = 10_000;
 
 const timesOf = ({ from, lasts, every }: Fault) =>
   `${from === undefined ? '' : `, from ${from}`}${lasts === undefined ? '' : `, for ${lasts}`}${every === undefined ? '' : `, every ${every}`}`;
-
-/** Runs a check so that what it complains about names the phase. */
-function within<T>(phase: string, check: () => T): T {
-  try {
-    return check();
-  } catch (thrown) {
-    throw new UsageError(`Phase '${phase}': ${messageOf(thrown)}`, { cause: thrown });
-  }
-}
 
 function refuse(sentence: string): never {
   throw new UsageError(sentence);

@@ -47,7 +47,7 @@ export type Scenario = MallScenario | TargetScenario;
 export const isOfMall = (scenario: Scenario): scenario is MallScenario => 'mall' in scenario;
 
 /** `phase('rush', { lasts: '25s', load: ramp('0.4x', '2x'), faults: [...], expect: [...] })` */
-export const phase = (name: string, rest: Omit<Phase, 'name'>): Phase => ({ name, ...rest });
+export const phase = (name: string, rest: Omit<Phase, 'name'>): Phase => ({ ...rest, name });
 
 /**
  * One story, told phase by phase; a file in `scenarios/` exports it as its default. It is a plain value: `plan` checks it, `run` runs it. It is about
@@ -59,5 +59,5 @@ export function scenario<Step extends string>(
   rest: Omit<TargetScenario, 'name' | 'journey'> & { journey: Journey<Step> },
 ): TargetScenario;
 export function scenario(name: string, rest: Omit<MallScenario, 'name'> | Omit<TargetScenario, 'name'>): Scenario {
-  return { name, ...rest };
+  return { ...rest, name };
 }

@@ -2,6 +2,7 @@ import { UsageError } from '../core/errors.ts';
 import { type Duration, type Percent, toMs, toShare } from '../core/units.ts';
 import { type Edge, edges, isEdge, isRoute, type Route, routeNames } from '../system/topology.ts';
 import type { LiveSecond } from './drivers/open.ts';
+import { checkFields, named } from './fields.ts';
 import type { Calls, Window } from './observe/observations.ts';
 
 /** The blast radius of a scenario: what must not be hurt by it, come what may. */
@@ -25,8 +26,11 @@ export function abortWhen(subject: Edge | Route, limit: StopLimit): StopConditio
 /** The same for a route of any target. */
 export const abortWhenOf = (route: string, limit: StopLimit) => conditionOn({ kind: 'route', route }, limit);
 
-function conditionOn(subject: Subject, { errorsAbove, for: lasting }: StopLimit): StopCondition {
-  const [aboveShare, forMs] = [toShare(errorsAbove), toMs(lasting)];
+function conditionOn(subject: Subject, limit: StopLimit): StopCondition {
+  checkFields('the limit of abortWhen', limit, ['errorsAbove', 'for']);
+  const { errorsAbove, for: lasting } = limit;
+  const [aboveShare, forMs] = [named('errorsAbove', () => toShare(errorsAbove)), named('for', () => toMs(lasting))];
+  if (forMs === 0) throw new UsageError(`Expected abortWhen to have a time above 0 in 'for', got '${lasting}'`);
   const what = subject.kind === 'route' ? `${subject.route} requests` : `calls on ${subject.edge}`;
   return { sentence: `more than ${errorsAbove} of ${what} fail for ${lasting}`, subject, aboveShare, forMs };
 }

@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { openCanaries } from '../chaos/canary/canaries.ts';
 import type { Target as FaultTarget } from '../chaos/target.ts';
@@ -13,7 +13,7 @@ import { createSpanStore } from './observe/spans.ts';
 import { journeyLogIn } from './run-folder.ts';
 import type { TargetScenario } from './scenario.ts';
 import type { Steps } from './steps.ts';
-import { addressOf, isThere, type Target } from './target.ts';
+import { checkPresence, resolvedFrom } from './target.ts';
 import type { Testbed } from './testbed.ts';
 import type { LoadLimits } from './visitor-limits.ts';
 
@@ -48,12 +48,10 @@ export async function setUpTargetTestbed({
 }): Promise<Testbed> {
   const epochMs = clock.nowMs();
   steps.begin('target');
-  const isReachable = await isThere(scenario.target, signal);
-  signal.throwIfAborted();
-  if (!isReachable) throw new UsageError(`Nobody listens at ${addressOf(scenario.target)}`);
+  await checkPresence(scenario.target, signal);
 
   steps.begin('visitors');
-  const journeys = visitorsOf({ scenario: pathToFileURL(file).href, target: withPathsFrom(dirname(file), scenario.target) });
+  const journeys = visitorsOf({ scenario: pathToFileURL(file).href, target: resolvedFrom(dirname(file), scenario.target) });
   const saying = (what: string) => (cause: unknown) => {
     if (signal.aborted) throw cause;
     throw new UsageError(`The visitors of '${scenario.name}' ${what}: ${messageOf(cause)}`, { cause });
@@ -90,12 +88,6 @@ export async function setUpTargetTestbed({
     auditor: { unsettled: async () => 0, read: () => Promise.reject(new Error("A target of one's own has no books")) },
     epochMs,
   };
-}
-
-/** Paths of .proto files begin in the scenario's folder. */
-function withPathsFrom(folder: string, target: Target): Target {
-  if ('http' in target) return target;
-  return { ...target, proto: [target.proto].flat().map((path) => resolve(folder, path)) };
 }
 
 /** The plan has seen to it that nobody wants to break it. */

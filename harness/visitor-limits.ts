@@ -1,5 +1,7 @@
+import { described } from '../core/described.ts';
 import { UsageError } from '../core/errors.ts';
 import { type Duration, toMs } from '../core/units.ts';
+import { checkFields } from './fields.ts';
 
 /** What a scenario may set of its visitors: `visitors: { timeout: '30s', atMost: 20_000, threads: 2 }`. */
 export type VisitorLimits = {
@@ -18,10 +20,7 @@ export const defaultLimits: Readonly<LoadLimits> = { timeoutMs: 5_000, maxInFlig
 
 /** Throws a `UsageError` that names what is out of bounds. */
 export function limitsOf(visitors: VisitorLimits = {}): LoadLimits {
-  if (typeof visitors !== 'object' || visitors === null) refuse("visitors such as { timeout: '30s' }", visitors);
-  const stray = Object.keys(visitors).find((name) => !['timeout', 'atMost', 'threads'].includes(name));
-  if (stray !== undefined) refuse("visitors to have 'timeout', 'atMost' and 'threads' only", stray);
-
+  checkFields('visitors', visitors, ['timeout', 'atMost', 'threads']);
   const { timeout, atMost = defaultLimits.maxInFlight, threads = defaultLimits.threads } = visitors;
   const timeoutMs = timeout === undefined ? defaultLimits.timeoutMs : msOf(timeout);
   if (!(timeoutMs >= shortestMs && timeoutMs <= longestMs)) refuse("the 'timeout' of visitors to be a duration from 10ms to 60s", timeout);
@@ -30,6 +29,9 @@ export function limitsOf(visitors: VisitorLimits = {}): LoadLimits {
   if (atMost < threads) refuse(`'atMost' of visitors to be one for each of their ${threads} threads at least`, atMost);
   return { timeoutMs, maxInFlight: atMost, threads };
 }
+
+/** How many visitors one of the threads (`index` from 0) may have under way: what cannot be shared equally goes to the first of them. */
+export const shareOf = (maxInFlight: number, { index, of }: { index: number; of: number }): number => Math.ceil((maxInFlight - index) / of);
 
 /** What differs from the defaults, in words: `time limit 30 s, 2 threads`. Undefined where nothing does. */
 export function sentenceOf({ timeoutMs, maxInFlight, threads }: LoadLimits): string | undefined {
@@ -58,5 +60,5 @@ function msOf(timeout: Duration): number {
 }
 
 function refuse(expected: string, got: unknown): never {
-  throw new UsageError(`Expected ${expected}, got '${got}'`);
+  throw new UsageError(`Expected ${expected}, got ${described(got)}`);
 }

@@ -1,5 +1,6 @@
 import { type Duration, toMs } from '../../core/units.ts';
 import type { Edge, Service } from '../../system/topology.ts';
+import { checkFields } from '../fields.ts';
 import type { Observations } from '../observe/observations.ts';
 import type { Verdict } from '../record.ts';
 
@@ -26,6 +27,13 @@ export type Expectation = {
 export type Within = { within: Duration };
 /** Judges only what happens from this long after the start of the phase. */
 export type From = { from?: Duration };
+
+/** Since when it judges; without it from the start. Throws a `UsageError` for another option. */
+export function fromOf(options: From | undefined): Duration {
+  if (options === undefined) return '0ms';
+  checkFields('the options of an expectation', options, ['from']);
+  return options.from ?? '0ms';
+}
 
 /** The rest of the phase from some time on; undefined for all of it. */
 export const partFrom = ({ window }: Observations, fromMs: number) =>

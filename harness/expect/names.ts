@@ -1,3 +1,4 @@
+import { described } from '../../core/described.ts';
 import { UsageError } from '../../core/errors.ts';
 import { edges, isEdge, isRoute, isService, routeNames, services } from '../../system/topology.ts';
 
@@ -7,12 +8,12 @@ import { edges, isEdge, isRoute, isService, routeNames, services } from '../../s
  */
 
 export function checkRoute(route: string): void {
-  if (!isRoute(route)) throw new UsageError(`Expected a route (${routeNames.join(', ')}), got '${route}'`);
+  if (!isRoute(route)) throw new UsageError(`Expected a route (${routeNames.join(', ')}), got ${described(route)}`);
 }
 export function checkService(service: string): void {
-  if (!isService(service)) throw new UsageError(`Expected a service (${services.join(', ')}), got '${service}'`);
+  if (!isService(service)) throw new UsageError(`Expected a service (${services.join(', ')}), got ${described(service)}`);
 }
 
 export function checkEdge(edge: string): void {
-  if (!isEdge(edge)) throw new UsageError(`Expected an edge the mall has (${edges.join(', ')}), got '${edge}'`);
+  if (!isEdge(edge)) throw new UsageError(`Expected an edge the mall has (${edges.join(', ')}), got ${described(edge)}`);
 }

@@ -1,12 +1,19 @@
+import { withoutControls } from '../../core/controls.ts';
+import { described } from '../../core/described.ts';
 import { messageOf, UsageError } from '../../core/errors.ts';
 import { type Duration, type Percent, type Rate, toMs, toRatePerSecond, toShare } from '../../core/units.ts';
+import { checkStory } from '../check-scenario.ts';
 import type { Expectation } from '../expect/expectation.ts';
 import { requestsFor } from '../expect/latency.ts';
+import { checkList, named } from '../fields.ts';
 import type { Journey } from '../journey.ts';
-import { steady } from '../load.ts';
-import { type Plan, planRun, requestsPerArrival } from '../plan.ts';
+import { mostPerSecond, steady } from '../load.ts';
+import { describeSetting, type Plan, planRun, requestsPerArrival } from '../plan.ts';
 import { type MallScenario, type Phase, phase, type Scenario, type TargetScenario } from '../scenario.ts';
-import { limitsOf, sentenceOf as limitsSentence, type VisitorLimits } from '../visitor-limits.ts';
+import { limitsOf, type VisitorLimits } from '../visitor-limits.ts';
+import { longestSearch } from './length.ts';
+import { warmUpMs } from './pauses.ts';
+import { usualMostTrials } from './search.ts';
 
 /** A question, not a story: the highest rate of open load at which all of `within` is met. */
 export type CapacitySearch = Question & (Pick<MallScenario, 'mall' | 'shoppers'> | Pick<TargetScenario, 'target' | 'journey'>);
@@ -41,7 +48,7 @@ export function capacity(
   name: string,
   rest: Omit<Question, 'kind' | 'name'> & (Pick<MallScenario, 'mall' | 'shoppers'> | Pick<TargetScenario, 'target' | 'journey'>),
 ): CapacitySearch {
-  return { kind: 'capacity', name, ...rest };
+  return { ...rest, kind: 'capacity', name };
 }
 
 /** A search that was checked. */
@@ -58,21 +65,30 @@ export type SearchPlan = {
 
 /** Checks a search and starts nothing. Throws a `UsageError` that says what is wrong with it. */
 export function planSearch(search: CapacitySearch): SearchPlan {
+  const of = checkStory('capacity search', search, {
+    own: ['within', 'from', 'upTo', 'lasts', 'precision'],
+    given: ['kind', 'name'],
+  });
   const { within, from, upTo = '5000/s', lasts, precision } = search;
-  if (!Array.isArray(within) || within.length === 0)
-    refuse(search, "expected a target such as within: [latency('checkout').p95.below('250ms')]");
-  const stray = within.find((expectation) => expectation?.route === undefined || expectation.comparesWith !== undefined);
-  if (stray !== undefined) refuse(search, `each trial stands alone and is judged by latency and errors only, not by '${stray?.sentence}'`);
+  checkList(`'within' of ${of}`, within, aim);
+  if (within.length === 0) refuse(search, `expected a target such as within: ${aim}, got none`);
+  for (const expectation of within) {
+    if (expectation?.route !== undefined && expectation.comparesWith === undefined) continue;
+    const other = described(expectation?.sentence ?? expectation);
+    refuse(search, `each trial stands alone and is judged by latency and errors only, not by ${other}`);
+  }
 
   const { fromPerSecond, upToPerSecond, leastMs, share } = parsed(search, () => ({
-    fromPerSecond: toRatePerSecond(from),
-    upToPerSecond: toRatePerSecond(upTo),
-    leastMs: toMs(lasts),
-    share: toShare(precision),
+    fromPerSecond: named('from', () => toRatePerSecond(from)),
+    upToPerSecond: named('upTo', () => toRatePerSecond(upTo)),
+    leastMs: named('lasts', () => toMs(lasts)),
+    share: named('precision', () => toShare(precision)),
   }));
   parsed(search, () => limitsOf(search.visitors));
   if (!(fromPerSecond > 0)) refuse(search, `expected 'from' to be a rate above 0, got '${from}'`);
   if (!(upToPerSecond > fromPerSecond)) refuse(search, `expected 'upTo' to be a rate above '${from}', got '${upTo}'`);
+  if (upToPerSecond > mostPerSecond)
+    refuse(search, `expected 'upTo' to be a rate up to ${mostPerSecond}/s, which is more than one machine can make, got '${upTo}'`);
   if (leastMs < shortestMs || leastMs > longestMs) refuse(search, `expected a trial that lasts from 5s to 60s, got '${lasts}'`);
   if (share < 0.01 || share > 0.5) refuse(search, `expected a precision from 1% to 50%, got '${precision}'`);
 
@@ -88,20 +104,27 @@ export function planSearch(search: CapacitySearch): SearchPlan {
 }
 
 /** The search in words, for `plan` on the command line. */
-export function describeSearch({ search, plan, trialMs, fromPerSecond, upToPerSecond }: SearchPlan): string {
+export function describeSearch(searchPlan: SearchPlan): string {
+  const { search, plan, trialMs, fromPerSecond, upToPerSecond } = searchPlan;
   const { name, story, within, precision } = search;
-  const limited = limitsSentence(plan.limits);
+  const [shortestS, longestS] = [trialMs(upToPerSecond) / 1_000, trialMs(fromPerSecond) / 1_000];
+  const longest = longestSearch(searchPlan);
   return [
     `${name}: ${story}`,
     '',
-    ...(limited === undefined ? [] : [`visitors  ${limited}`, '']),
+    ...describeSetting(plan),
+    '',
     `finds the highest rate from ${fromPerSecond}/s to ${upToPerSecond}/s, to within ${precision}, at which`,
     ...within.map(({ sentence }) => `  - ${sentence}`),
     '',
-    `each trial lasts ${trialMs(upToPerSecond) / 1_000} s to ${trialMs(fromPerSecond) / 1_000} s, and the time to come to rest`,
-  ].join('\n');
+    `each trial lasts ${shortestS === longestS ? '' : `${shortestS} s to `}${longestS} s, and the time to come to rest`,
+    `lasts up to ${Math.ceil(longest.lastsMs / 60_000)} min with ${warmUpMs / 1_000} s of warm-up and ${longest.trials} trials; where they contradict each other there are more, at most ${usualMostTrials}`,
+  ]
+    .map(withoutControls)
+    .join('\n');
 }
 
+const aim = "[latency(…).p95.below('250ms')]";
 const [shortestMs, longestMs] = [5_000, 60_000];
 
 function scenarioOf(search: CapacitySearch, timeline: readonly Phase[]): Scenario {

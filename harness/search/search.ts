@@ -37,7 +37,7 @@ export type Step = { kind: 'try'; ratePerSecond: number; why: 'climbs' | 'narrow
  * A pure function of the trials so far, so that a test can play any system.
  */
 export function nextStep(settings: SearchSettings, trials: readonly Trial[]): Step {
-  const { fromPerSecond, upToPerSecond, precision, repeats = 3, mostTrials = 60 } = settings;
+  const { fromPerSecond, upToPerSecond, precision, repeats = 3, mostTrials = usualMostTrials } = settings;
   const tallies = talliesOf(trials);
   const standing = (tally: Tally) => standingOf(tally, repeats);
   const isSettled = (tally: Tally) => knownOf(tally) >= repeats || tally.unknown >= repeats;
@@ -69,6 +69,9 @@ export function nextStep(settings: SearchSettings, trials: readonly Trial[]): St
   const unsure = [met, above].find((tally) => !isSettled(tally));
   return unsure === undefined ? done(atLimit({ met, above, repeats, isUnclear: standing(above) === 'unclear' })) : again(unsure);
 }
+
+/** Without anything else said a search that still does not know is given up then. */
+export const usualMostTrials = 60;
 
 /** Every rate that was tried, in ascending order, with what its trials said. */
 export function talliesOf(trials: readonly Trial[]): Tally[] {

@@ -14,6 +14,13 @@ test('a duration without a unit or below zero is refused by name', () => {
   expect(() => toMs('-1s')).toThrow("got '-1s'");
 });
 
+test('a quantity that is no text is refused, also where it would read like one', () => {
+  expect(() => toMs(5 as never)).toThrow(/got 5$/);
+  expect(() => toMs(['5s'] as never)).toThrow('got a list');
+  expect(() => toShare(undefined as never)).toThrow('got nothing');
+  expect(() => toRatePerSecond(['5/s'] as never)).toThrow('got a list');
+});
+
 test('a percentage is a share', () => {
   expect(toShare('12.5%')).toBe(0.125);
   expect(() => toShare('101%')).toThrow("got '101%'");

@@ -46,7 +46,7 @@ test.each<[Fault, string]>([
   [cut('orders->mysql', { replica: 1 }), "'orders->mysql' has no replicas, so a fault cannot pick replica 1"],
   [slow(edge, { by: '0s' }), "Expected 'by' to be above 0, got '0s'"],
   [slow(edge, { by: '5' as '5s' }), "'by': Expected a duration such as '250ms', '30s' or '2m', got '5'"],
-  [slow(edge, {} as { by: '1s' }), "'by': Expected a duration such as '250ms', '30s' or '2m', got 'undefined'"],
+  [slow(edge, {} as { by: '1s' }), "'by': Expected a duration such as '250ms', '30s' or '2m', got nothing"],
   [slow(edge, { by: '1s', jitter: 'x' as '1s' }), "'jitter': Expected a duration such as '250ms', '30s' or '2m', got 'x'"],
   [slowClose(edge, { by: '0ms' }), "Expected 'by' to be above 0, got '0ms'"],
   [slowClose(edge, { by: '-1s' }), "'by': Expected a duration such as '250ms', '30s' or '2m', got '-1s'"],
@@ -79,11 +79,11 @@ test.each<[Fault, string]>([
   [restart('orders', { every: '0.000001ms' }), "'orders: restarted' would come more than 1000 times"],
   [cut(edge, { from: '9.999s', every: '1m' }), 'to last for less than the 1m after which it comes again, got no lasts'],
   [restart('orders', { every: '0s' }), "Expected 'every' to be above 0, got '0s'"],
-  [cut(edge, { last: '3s' } as never), "cut takes replica, from, every, lasts; got 'last'"],
+  [cut(edge, { last: '3s' } as never), "Expected cut to have 'replica', 'from', 'every' and 'lasts' only, got 'last'"],
   [cut(edge, { toxicity: '5%' } as never), "got 'toxicity'"],
-  [restart('orders', { lasts: '3s' } as never), "restart takes replica, from, every; got 'lasts'"],
+  [restart('orders', { lasts: '3s' } as never), "Expected restart to have 'replica', 'from' and 'every' only, got 'lasts'"],
   [slow(edge, { by: '1s', bytes: 5 } as never), "got 'bytes'"],
-  [null as never, "Expected a fault such as slow(…) or kill(…), got 'undefined'"],
+  [null as never, 'Expected a fault such as slow(…) or kill(…), got null'],
   [{ ...cut(edge), kind: 'burn' as 'cut' } as Fault, "Expected a fault such as slow(…) or kill(…), got 'burn'"],
 ])('refuses %j with one sentence', (fault, sentence) => {
   const thrown = thrownBy(() => check(fault));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { UsageError } from '../../../core/errors.ts';
-import { defaultLimits, limitsOf, sentenceOf, type VisitorLimits } from '../../../harness/visitor-limits.ts';
+import { defaultLimits, limitsOf, sentenceOf, shareOf, type VisitorLimits } from '../../../harness/visitor-limits.ts';
 
 test.each<[VisitorLimits | undefined, Partial<typeof defaultLimits>]>([
   [undefined, {}],
@@ -21,6 +21,16 @@ test.each<[VisitorLimits | undefined, Partial<typeof defaultLimits>]>([
   expect(limitsOf(visitors)).toEqual({ ...defaultLimits, ...changed });
 });
 
+test.each([
+  [5, 2, [3, 2]],
+  [3, 2, [2, 1]],
+  [10_000, 3, [3_334, 3_333, 3_333]],
+  [4, 4, [1, 1, 1, 1]],
+  [10_000, 1, [10_000]],
+])('%d visitors under way are shared by %d threads, and nobody is lost', (maxInFlight, of, shares) => {
+  expect(Array.from({ length: of }, (_, index) => shareOf(maxInFlight, { index, of }))).toEqual(shares);
+});
+
 const wait = "Expected the 'timeout' of visitors to be a duration from 10ms to 60s";
 const many = "Expected 'atMost' of visitors to be a whole number from 1 to 100000";
 const threads = "Expected the 'threads' of visitors to be a whole number from 1 to 16";
@@ -28,18 +38,18 @@ test.each<[unknown, string]>([
   [{ timeout: '9ms' }, `${wait}, got '9ms'`],
   [{ timeout: '61s' }, `${wait}, got '61s'`],
   [{ timeout: 'soon' }, `${wait}, got 'soon'`],
-  [{ timeout: 5_000 }, `${wait}, got '5000'`],
-  [{ atMost: 0 }, `${many}, got '0'`],
-  [{ atMost: 100_001 }, `${many}, got '100001'`],
-  [{ atMost: 1.5 }, `${many}, got '1.5'`],
+  [{ timeout: 5_000 }, `${wait}, got 5000`],
+  [{ atMost: 0 }, `${many}, got 0`],
+  [{ atMost: 100_001 }, `${many}, got 100001`],
+  [{ atMost: 1.5 }, `${many}, got 1.5`],
   [{ atMost: '10' }, `${many}, got '10'`],
-  [{ threads: 0 }, `${threads}, got '0'`],
-  [{ threads: 17 }, `${threads}, got '17'`],
-  [{ threads: 1.5 }, `${threads}, got '1.5'`],
-  [{ atMost: 3, threads: 4 }, "Expected 'atMost' of visitors to be one for each of their 4 threads at least, got '3'"],
+  [{ threads: 0 }, `${threads}, got 0`],
+  [{ threads: 17 }, `${threads}, got 17`],
+  [{ threads: 1.5 }, `${threads}, got 1.5`],
+  [{ atMost: 3, threads: 4 }, "Expected 'atMost' of visitors to be one for each of their 4 threads at least, got 3"],
   [{ timeOut: '1s' }, "Expected visitors to have 'timeout', 'atMost' and 'threads' only, got 'timeOut'"],
-  ['5s', "Expected visitors such as { timeout: '30s' }, got '5s'"],
-  [null, "Expected visitors such as { timeout: '30s' }, got 'null'"],
+  ['5s', "Expected visitors to be an object, got '5s'"],
+  [null, 'Expected visitors to be an object, got null'],
 ])('%o is refused in one sentence', (visitors, sentence) => {
   const check = () => limitsOf(visitors as VisitorLimits);
   expect(check).toThrow(UsageError);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { UsageError } from '../../../../core/errors.ts';
 import { breaker, capacity, errors, get, journey, latency, vocabulary } from '../../../../harness/index.ts';
 import { describeSearch, planSearch } from '../../../../harness/search/question.ts';
 
@@ -48,6 +49,20 @@ test('says in words what it is going to do', () => {
   expect(text).toContain('from 40/s to 5000/s, to within 5%');
   expect(text).toContain(within[0]?.sentence);
   expect(text).toContain('each trial lasts 8 s to 32 s');
+  expect(text).toMatch(/^mall {6}\d+ gateway, /m);
+  expect(text).toMatch(
+    /^lasts up to 7 min with 12 s of warm-up and 17 trials; where they contradict each other there are more, at most 60$/m,
+  );
+});
+
+test('says what a target of one’s own is, and one duration where all trials last as long, and moves no cursor', () => {
+  const visit = journey(['list'], async () => {});
+  const target = { http: 'http://127.0.0.1:3000' };
+  const { mall: _mall, shoppers: _shoppers, ...common } = asked;
+  const within = [vocabulary('list').errors('list').below('1%')];
+  const text = describeSearch(planSearch(capacity('mine', { ...common, story: 'one\u001b[2J\ntwo', target, journey: visit, within })));
+  expect(text).toContain('mine: one [2J two\n\ntarget    http://127.0.0.1:3000\nsteps     list\n');
+  expect(text).toContain('\neach trial lasts 8 s, and');
 });
 
 test('its visitors wait as long as it says, and it says so', () => {
@@ -65,14 +80,28 @@ test.each([
   [{ from: '0/s' }, "expected 'from' to be a rate above 0, got '0/s'"],
   [{ upTo: '40/s' }, "expected 'upTo' to be a rate above '40/s', got '40/s'"],
   [{ lasts: '2s' }, "expected a trial that lasts from 5s to 60s, got '2s'"],
-  [{ lasts: 'soon' as '1s' }, "got 'soon'"],
+  [{ lasts: 'soon' as '1s' }, "'lasts': Expected a duration such as '250ms', '30s' or '2m', got 'soon'"],
+  [{ lasts: undefined as never }, "Capacity search 'capacity': 'lasts': Expected a duration such as '250ms', '30s' or '2m', got nothing"],
+  [{ from: undefined as never }, "Capacity search 'capacity': 'from': Expected a rate such as '120/s' or '0.4x', got nothing"],
+  [{ precision: undefined as never }, "Capacity search 'capacity': 'precision': Expected a percentage from '0%' to '100%', got nothing"],
+  [{ upTo: 5_000 as never }, "Capacity search 'capacity': 'upTo': Expected a rate such as '120/s' or '0.4x', got 5000"],
+  [{ upTo: '100001/s' }, "expected 'upTo' to be a rate up to 100000/s, which is more than one machine can make, got '100001/s'"],
+  [
+    { within: within[0] as never },
+    "Expected 'within' of capacity search 'capacity' to be a list such as [latency(…).p95.below('250ms')], got an object",
+  ],
+  [{ within: ['fast' as never] }, "not by 'fast'"],
+  [{ within: [null as never] }, 'not by null'],
+  [{ story: '' }, "Expected 'story' of capacity search 'capacity' to be a sentence, got ''"],
+  [{ timeline: [] }, "'within', 'from', 'upTo', 'lasts', 'precision' and 'visitors' only, got 'timeline'"],
+  [{ shoppers: undefined as never }, "Expected 'shoppers' of capacity search 'capacity' to be an object, got nothing"],
+  [{ journey: undefined }, "got 'journey' and 'mall'"],
   [{ precision: '0%' }, "expected a precision from 1% to 50%, got '0%'"],
   [{ within: [latency('checkout').p99.below('1s')] }, 'a trial of 138 s is needed'],
-  [
-    { visitors: { threads: 0 } },
-    "Capacity search 'capacity': Expected the 'threads' of visitors to be a whole number from 1 to 16, got '0'",
-  ],
+  [{ visitors: { threads: 0 } }, "Capacity search 'capacity': Expected the 'threads' of visitors to be a whole number from 1 to 16, got 0"],
   [{ shoppers: { browse: 0, view: 0, checkout: 0 } }, 'Expected some shoppers'],
 ] as const)('%o is refused with one sentence', (change, sentence) => {
-  expect(() => planSearch(capacity('capacity', { ...asked, ...change }))).toThrow(sentence);
+  const plan = () => planSearch(capacity('capacity', { ...asked, ...change }));
+  expect(plan).toThrow(UsageError);
+  expect(plan).toThrow(sentence);
 });
