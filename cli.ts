@@ -1,17 +1,19 @@
 import { dirname, join, relative, resolve } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { withoutControls } from './core/controls.ts';
 import { messageOf, UsageError } from './core/errors.ts';
 import { requireNode } from './core/runtime.ts';
 import { monotonic } from './core/time.ts';
-import { findScenario, isSearch, isTruthTest, listScenarios, loadScenario } from './harness/catalogue.ts';
+import { type Found, findScenario, isSearch, isTruthTest, listScenarios, loadScenario } from './harness/catalogue.ts';
 import { outlineOf } from './harness/outline.ts';
 import { describePlan, type Plan, planRun } from './harness/plan.ts';
 import { type Outcome, readRecord, writeRecord } from './harness/record.ts';
 import { type RunSettings, run, type Watch } from './harness/run.ts';
-import { isOfMall } from './harness/scenario.ts';
-import { describeSearch, planSearch, type SearchPlan } from './harness/search/question.ts';
+import { isOfMall, type Scenario } from './harness/scenario.ts';
+import { type CapacitySearch, describeSearch, planSearch, type SearchPlan } from './harness/search/question.ts';
 import { searchFile, writeSearch } from './harness/search/record.ts';
 import { runSearch } from './harness/search/run.ts';
+import { checkProto, resolvedFrom } from './harness/target.ts';
 import type { Moment } from './harness/timeline.ts';
 import type { TruthTest } from './harness/truth-test.ts';
 import { changeFrom, checkChanges } from './harness/tuning-text.ts';
@@ -94,7 +96,7 @@ async function runCommand(args: string[]): Promise<number> {
   if (isTruthTest(loaded))
     return truthRun(loaded, values.repeats === undefined ? loaded.repeats : wholeNumber('--repeats', values.repeats, 1));
   if (values.repeats !== undefined) throw new UsageError(`--repeats is of the scenario 'truth'; '${name}' is played once`);
-  const asked = isSearch(loaded) ? planSearch(loaded) : planRun(loaded);
+  const asked = await planOf(loaded, found);
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : wholeNumber('--seed', values.seed);
   const capacity = values.capacity === undefined ? undefined : positiveNumber('--capacity', values.capacity);
 
@@ -102,8 +104,9 @@ async function runCommand(args: string[]): Promise<number> {
   const tune = (values.tune ?? []).map(changeFrom);
   const { scenario } = 'search' in asked ? asked.plan : asked;
   if (isOfMall(scenario)) checkChanges(scenario.mall.tuning ?? {}, ...tune);
-  else if (tune.length + without.length > 0)
-    throw new UsageError('--tune and --without are of the mall; this scenario has a target of its own');
+  else if (tune.length + without.length > 0 || capacity !== undefined)
+    throw new UsageError('--tune, --without and --capacity are of the mall; this scenario has a target of its own');
+  if (values.runs === '') throw new UsageError("Expected --runs to be a folder, got ''");
   const options = { file: found.file, runsFolder: resolve(values.runs ?? join(root, 'runs')), seed, without, tune };
   if ('search' in asked) {
     if (capacity !== undefined) throw new UsageError(`--capacity says what '${name}' is there to find out`);
@@ -187,7 +190,7 @@ async function watched(work: (watcher: Watcher) => Promise<number>): Promise<num
   } catch (thrown) {
     terminal.end();
     if (!(interrupt.signal.reason instanceof Interruption)) throw thrown;
-    console.error(isClean ? 'Interrupted: every fault is undone and everything that was started is stopped.' : 'Interrupted.');
+    console.error(isClean ? 'Interrupted: whatever was changed is undone, and whatever was started is stopped.' : 'Interrupted.');
     return 130;
   }
 }
@@ -196,11 +199,21 @@ async function planCommand(args: string[]): Promise<number> {
   const { positionals } = parse(args, {});
   const [name, ...more] = positionals;
   if (name === undefined || more.length > 0) throw new UsageError('Expected one scenario: npm run plan -- <scenario>');
-  const loaded = await loadScenario(await findScenario(join(root, 'scenarios'), name));
+  const found = await findScenario(join(root, 'scenarios'), name);
+  const loaded = await loadScenario(found);
   if (isTruthTest(loaded))
     throw new UsageError(`'${name}' has no plan: it is a benchmark of load generators, and its scripts are in bench/truth/scripts.ts`);
-  console.log(isSearch(loaded) ? describeSearch(planSearch(loaded)) : describePlan(planRun(loaded)));
+  const planned = await planOf(loaded, found);
+  console.log('search' in planned ? describeSearch(planned) : describePlan(planned));
   return 0;
+}
+
+/** Reads what the scenario's folder has for it, so that nothing is begun with a file missing. */
+async function planOf(loaded: Scenario | CapacitySearch, { file }: Found): Promise<Plan | SearchPlan> {
+  const planned = isSearch(loaded) ? planSearch(loaded) : planRun(loaded);
+  const { scenario } = 'search' in planned ? planned.plan : planned;
+  if (!isOfMall(scenario)) await checkProto(resolvedFrom(dirname(file), scenario.target));
+  return planned;
 }
 
 async function reportCommand(args: string[]): Promise<number> {
@@ -219,13 +232,15 @@ async function reportCommand(args: string[]): Promise<number> {
 async function list(): Promise<number> {
   console.log('Scenarios (npm run scenario <name>):\n');
   for (const found of await listScenarios(join(root, 'scenarios'))) {
-    console.log(`  ${found.name.padEnd(16)} ${(await loadScenario(found)).story}`);
+    const { story } = await loadScenario(found);
+    // Whether it has one only its plan checks.
+    console.log(`  ${found.name.padEnd(16)} ${withoutControls(String(story ?? ''))}`);
   }
   return 0;
 }
 
 function liveOf(moment: Moment, phases: Live['phases']): Live {
-  const { phase, elapsedMs, lastsMs, planned, sent, outcomes, inFlight, latencyMsP50, latencyMsP99, lagMsMax, faults } = moment;
+  const { phase, elapsedMs, lastsMs, planned, sent, outcomes, inFlight, latencyMs, lagMsMax, silentMs, faults } = moment;
   return {
     phases,
     phase,
@@ -235,7 +250,8 @@ function liveOf(moment: Moment, phases: Live['phases']): Live {
     sentPerSecond: sent,
     inFlight,
     lagMsMax,
-    ...(latencyMsP50 === undefined || latencyMsP99 === undefined ? {} : { latencyMs: { p50: latencyMsP50, p99: latencyMsP99 } }),
+    ...(latencyMs === undefined ? {} : { latencyMs }),
+    ...(silentMs === undefined ? {} : { silentMs }),
     outcomes,
     faults,
   };
@@ -267,7 +283,13 @@ function parse<O extends ParseArgsOptionsConfig>(args: string[], options: O) {
   try {
     return parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (cause) {
-    throw new UsageError(`${messageOf(cause).split('. ')[0]}; see npm run scenario -- --help`, { cause });
+    const sentence = messageOf(cause);
+    const [, flag] = /^Option '(?:-\w, )?(--[\w-]+)' argument is ambiguous/.exec(sentence) ?? [];
+    if (flag !== undefined)
+      throw new UsageError(`Expected the value of ${flag} after it, got '${args[args.indexOf(flag) + 1]}', which begins with a dash`, {
+        cause,
+      });
+    throw new UsageError(`${sentence.split(/\.\s/)[0]}; see npm run scenario -- --help`, { cause });
   }
 }
 
@@ -294,6 +316,6 @@ function positiveNumber(flag: string, text: string): number {
 
 /** What a person can mend is said in one sentence; anything else is a defect of ours and keeps its stack. Both exit with 3. */
 function explain(thrown: unknown): number {
-  console.error(thrown instanceof UsageError ? thrown.message : thrown);
+  console.error(thrown instanceof UsageError ? thrown.message.split('\n').map(withoutControls).join('\n') : thrown);
   return 3;
 }

@@ -12,11 +12,16 @@ export type Journey<Step extends string = string> = { steps: readonly Step[]; vi
 export type Visitor<Step extends string = string> = {
   /**
    * Makes a request and waits for how it ended; it never throws for what the target did. The first step is meant to start when the visitor
-   * arrives, each other one when the one before has ended and the visitor has thought for as long as they do. When the load has been broken off
-   * it throws an error that ends the visit, and asks for nothing.
+   * arrives, each other one when the one before has ended and the visitor has thought for as long as they do. What it cannot send throws, and so
+   * does an `accepts` that answers with a promise: both are told as mistakes, awaited or not. When the load has been broken off it asks for nothing:
+   * the first step or thought after that throws an error that ends the visit, so that a `finally` is run; any other one never settles, and ends with
+   * the process. Nobody waits for a `finally` either, only for the answers to requests that are under way.
    */
   step: (name: Step, request: Ask, how?: { accepts?: (answer: Answer) => boolean }) => Promise<Answer>;
-  /** Does nothing for so long, or for a time drawn evenly between two. Ends at once, with an error that ends the visit, when the load ends. */
+  /**
+   * Does nothing for so long, or for a time drawn evenly between two. Ends at once, with an error that ends the visit, when the load is
+   * broken off; after that as a step does.
+   */
   think: (from: Duration, until?: Duration) => Promise<void>;
   /** The visitor's number, from 0: no other of the phase has it. */
   number: number;

@@ -43,18 +43,23 @@ export function conclude({
   verdicts,
   stoppedBy,
   abortedBy,
+  faults = [],
 }: {
   verdicts: readonly JudgedExpectation[];
   stoppedBy?: readonly JudgedExpectation[] | undefined;
   /** Why it was not played to its end. */
   abortedBy?: string | undefined;
+  /** Those that were played until then. */
+  faults?: readonly PlayedFault[];
 }): {
   outcome: Outcome;
   why: string;
 } {
   const of = (outcome: Outcome) => verdicts.filter((verdict) => verdict.outcome === outcome);
   const count = verdicts.length;
-  if (abortedBy !== undefined) return { outcome: 'unknown', why: `The run was aborted and all faults undone: ${abortedBy}` };
+  if (abortedBy !== undefined) {
+    return { outcome: 'unknown', why: `The run was aborted${faults.length === 0 ? '' : ' and all faults undone'}: ${abortedBy}` };
+  }
   const stop = stoppedBy?.find(({ outcome }) => outcome !== 'met');
   if (stop !== undefined) return { outcome: 'unknown', why: `The run stopped after '${stop.phase}', its precondition: ${said(stop)}` };
   const [missed, unknown] = [of('missed'), of('unknown')];

@@ -10,7 +10,7 @@ export type Verdict = { outcome: Outcome; observed: string };
  * How a request ended, as the shopper saw it. The order is the order of charts and legends.
  * `deadline` is what the server gave up in time, `timeout` what nobody had answered when the shopper gave up; `unavailable` is any other 503,
  * `failed` any other answer that is neither success nor one of the named refusals, `wrongAnswer` a success that the shopper did not accept;
- * `dropped` was planned and never sent because too many requests were in flight.
+ * `dropped` was planned and never sent because too many requests were in flight, or this machine had no socket left for it.
  */
 export const requestOutcomes = [
   'ok',
@@ -33,6 +33,8 @@ export type RequestOutcome = (typeof requestOutcomes)[number];
 export const servedOutcomes: readonly RequestOutcome[] = ['ok', 'degraded'];
 /** A working mall's answers: "sold out" is an honest one, not an error. */
 export const answeredWell: readonly RequestOutcome[] = [...servedOutcomes, 'outOfStock'];
+/** What happened to these their names do not say: whoever tells of them tells the first reason, too. */
+export const unexplainedOutcomes: readonly RequestOutcome[] = ['unavailable', 'failed', 'wrongAnswer', 'reset', 'refused', 'dropped'];
 
 /** Times without a unit in words are milliseconds since the start of the first phase; spans and chart points may lie before 0. */
 export type RunRecord = {
@@ -64,6 +66,10 @@ export type RunRecord = {
     takenPerSecond: number;
   };
   mall: { replicas: Record<string, number> };
+  /** Where all requests went, when that was not the mall: `http://127.0.0.1:3000`, `grpc://127.0.0.1:50051`. Absent in older records, too. */
+  target?: { address: string; proto?: string[] };
+  /** What was set of the visitors, in words: `time limit 30 s, 2 threads`. Absent where nothing was, and in older records. */
+  visitors?: string;
   phases: {
     name: string;
     fromMs: number;
@@ -197,6 +203,8 @@ export type RequestRow = {
   firstByteMs?: Percentiles;
   /** Of it: from dispatch until the request was written, which is waiting for a connection. */
   queueMs?: Percentiles;
+  /** Why the first of them ended so, where the outcome is no good one and that can be told: `connect ECONNREFUSED 127.0.0.1:1`, `status 500`. */
+  firstReason?: string;
   /** HdrHistogram V2, compressed, base64, in microseconds: the whole distribution. */
   histogram: string;
 };

@@ -15,8 +15,8 @@ export type Recording = {
   /** The steps of the journey, in its order. */
   routes: string[];
   phases: RecordedPhase[];
-  /** Per phase, route and outcome. */
-  totals: (RequestCount & { service: string; firstByte: string; queue: string })[];
+  /** Per phase, route and outcome; of those that are no good answer why the first of them ended so, as far as one can say. */
+  totals: (RequestCount & { service: string; firstByte: string; queue: string; firstReason?: string })[];
   /** The same cut into seconds. Empty seconds are absent. */
   seconds: (RequestCount & { atMs: number })[];
   /** How the generator kept its plan, second by second. */
@@ -58,6 +58,8 @@ export type PaceSecond = { phase: string; atMs: number; planned: number; sent: n
 /** How late threads woke that only wanted to wake every millisecond, and what kept the CPUs from us; absent where the system does not tell. */
 export type GroundSecond = {
   atMs: number;
+  /** How much of the second all this is about, where that is not all of it. */
+  lastsMs?: number;
   hiccups: string;
   /** Busy share of the busiest of the generator's event loops. */
   loopUtilization: number;
@@ -110,6 +112,17 @@ export function outcomesOf(recording: Counts, selection: Selection = {}): Partia
   return counts;
 }
 
+/** Why the first of the selected requests ended as they did, by their outcomes; whole phases only. */
+export function reasonsOf(recording: Counts, selection: Pick<Selection, 'phase' | 'route'> = {}): Partial<Record<RequestOutcome, string>> {
+  const reasons: Partial<Record<RequestOutcome, string>> = {};
+  const rows = recording.phases.flatMap(({ name }) => recording.totals.filter(({ phase }) => phase === name));
+  for (const { phase, route, outcome, firstReason } of rows) {
+    const isSelected = (selection.phase ?? phase) === phase && (selection.route ?? route) === route;
+    if (isSelected && firstReason !== undefined) reasons[outcome] ??= firstReason;
+  }
+  return reasons;
+}
+
 /** How well the plan was kept in a phase or a window; `lag` in microseconds. */
 export function paceOf(
   recording: Counts,
@@ -129,7 +142,7 @@ export function percentilesOf(histogram: Histogram): Percentiles | undefined {
 }
 
 /** `percentile` is 0 to 100. Of the bucket it falls into the middle is told, which is at most 0.4% off; the library itself answers its upper end. */
-export const msAtPercentile = (histogram: Histogram, percentile: number) =>
+export const msAtPercentile = (histogram: Pick<Histogram, 'getValueAtPercentile'>, percentile: number) =>
   middleUs(bucketOf(histogram.getValueAtPercentile(percentile))) / 1_000;
 
 export const toBase64 = (histogram: Histogram) => encodeIntoCompressedBase64(histogram);

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, UsageError } from '../core/errors.ts';
 
@@ -33,6 +33,13 @@ export async function openRunFolder({
   }
   await rm(trial, { force: true });
   return folder;
+}
+
+/** Leaves out what a run had no use for: a folder of logs in which nothing is. */
+export async function tidyRunFolder(folder: string): Promise<void> {
+  await rmdir(join(folder, 'logs')).catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code !== 'ENOTEMPTY' && thrown.code !== 'ENOENT') throw thrown;
+  });
 }
 
 /** Where a run keeps what its journey printed; there is no such file when it printed nothing. */

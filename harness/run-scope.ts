@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { messageOf, UsageError } from '../core/errors.ts';
-import { journeyLogIn, openRunFolder } from './run-folder.ts';
+import { journeyLogIn, openRunFolder, tidyRunFolder } from './run-folder.ts';
 
 /**
  * Gives a run its folder and a place for what is to be undone, and undoes it in reverse on the way out, whichever way that is. A run that came to
@@ -29,9 +29,10 @@ export async function inRunScope<T>(
   const folder = await openRunFolder({ runs: runsFolder, name: basename(file, '.ts'), at: startedAt });
   let cameToNothing = false;
   // The last of all, when nobody writes into it any more.
-  undo.defer(async () =>
-    cameToNothing && !existsSync(journeyLogIn(folder)) ? await rm(folder, { recursive: true, force: true }) : undefined,
-  );
+  undo.defer(async () => {
+    if (cameToNothing && !existsSync(journeyLogIn(folder))) await rm(folder, { recursive: true, force: true });
+    else await tidyRunFolder(folder);
+  });
   try {
     return { played: await play({ folder, undo, startedAt }), folder };
   } catch (thrown) {

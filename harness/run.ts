@@ -84,11 +84,11 @@ async function play({ settings, folder, undo }: { settings: RunSettings; folder:
   };
   const played = await playTimeline({ plan, testbed, clock, capacityPerSecond, signal, judgeNow, onMoment: watch.moment });
 
-  steps.begin('books');
+  steps.begin(isOfMall(scenario) ? 'books' : 'verdicts');
   await settle({ testbed, signal });
   const evidence = await collectEvidence({ testbed, faults: played.faults, countsFromMs });
   const verdicts = judgeAll(plan, played, evidence);
-  const conclusion = conclude({ verdicts, stoppedBy: played.stoppedBy, abortedBy: played.aborted?.why });
+  const conclusion = conclude({ verdicts, stoppedBy: played.stoppedBy, abortedBy: played.aborted?.why, faults: played.faults });
   const record = tellRecord({
     plan,
     file,

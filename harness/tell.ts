@@ -21,8 +21,11 @@ import {
   type TimelinePoint,
 } from './record.ts';
 import { fromBase64, histogramOf, paceOf, percentilesOf, type Recording } from './recording.ts';
+import { isOfMall } from './scenario.ts';
 import type { Step } from './steps.ts';
+import { addressOf, protosOf, type Target } from './target.ts';
 import type { Played } from './timeline.ts';
+import { sentenceOf as limitsSentence } from './visitor-limits.ts';
 
 /** Everything a run saw and concluded, as the one document that reports are told from. */
 export function tellRecord({
@@ -72,6 +75,8 @@ export function tellRecord({
     ...conclusion,
     ...(capacity === undefined || capacityPerSecond === undefined ? {} : { capacity: { ...capacity, takenPerSecond: capacityPerSecond } }),
     mall: { replicas: Object.fromEntries(Object.entries(plan.replicas).filter(([, count]) => count > 0)) },
+    ...(isOfMall(plan.scenario) ? {} : { target: targetOf(plan.scenario.target) }),
+    ...visitorsOf(plan),
     phases: played.phases.map(({ planned: { phase }, fromMs, untilMs, stages }) => ({
       name: phase.name,
       fromMs: back(fromMs),
@@ -96,6 +101,16 @@ export function tellRecord({
     spans: spanLedger(evidence),
     traces: traceExamples(evidence),
   };
+}
+
+function targetOf(target: Target): NonNullable<RunRecord['target']> {
+  const proto = protosOf(target);
+  return { address: addressOf(target), ...(proto.length === 0 ? {} : { proto }) };
+}
+
+function visitorsOf({ limits }: Plan): Pick<RunRecord, 'visitors'> {
+  const visitors = limitsSentence(limits);
+  return visitors === undefined ? {} : { visitors };
 }
 
 function abortedAs({ aborted }: Played, back: (ms: number) => number): Pick<RunRecord, 'aborted'> {
@@ -152,7 +167,7 @@ function faultRecord(
 function requestRows({ totals }: Recording): RequestRow[] {
   return totals
     .filter(({ count }) => count > 0)
-    .map(({ phase, route, outcome, count, histogram, service, firstByte, queue }) => {
+    .map(({ phase, route, outcome, count, firstReason, histogram, service, firstByte, queue }) => {
       const times = [histogram, service, firstByte, queue].map((text) => percentilesOf(fromBase64(text)));
       const [latencyMs, serviceMs, firstByteMs, queueMs] = times;
       return {
@@ -161,6 +176,7 @@ function requestRows({ totals }: Recording): RequestRow[] {
         ...(serviceMs === undefined ? {} : { serviceMs }),
         ...(firstByteMs === undefined ? {} : { firstByteMs }),
         ...(queueMs === undefined ? {} : { queueMs }),
+        ...(firstReason === undefined ? {} : { firstReason }),
       };
     });
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { sentenceOf } from '../chaos/faults.ts';
 import { playFaults } from '../chaos/schedule.ts';
 import type { RunClock } from '../core/time.ts';
@@ -6,6 +5,7 @@ import type { LiveSecond } from './drivers/open.ts';
 import { createFaultLog, type PlayedFault } from './fault-log.ts';
 import { holds, type JudgedExpectation } from './judge.ts';
 import { arrivalsOf, type Crowd, isOpen, type OpenLoad, stagesOf } from './load.ts';
+import { everyoneLeaves } from './patience.ts';
 import type { Plan, PlannedPhase } from './plan.ts';
 import type { Stage } from './schedule.ts';
 import { soon } from './settle.ts';
@@ -16,7 +16,7 @@ import type { Testbed } from './testbed.ts';
 export type PlayedPhase = { planned: PlannedPhase; fromMs: number; untilMs: number; stages: Stage[] };
 /**
  * `stoppedBy` are the verdicts of the precondition that was not met. `aborted` says why the last phase was not played to its end: a stop condition
- * came true, or the proxies died.
+ * came true, the proxies died, or visitors did not leave.
  */
 export type Played = {
   phases: PlayedPhase[];
@@ -82,12 +82,13 @@ export async function playTimeline({
       await unlessFaultsFail(playPhase(phase));
       if (aborted !== undefined) break;
       if (planned.phase.otherwise === 'stop') {
-        await unlessFaultsFail(Promise.all([everyoneLeaves(), ...faulting]));
+        await unlessFaultsFail(Promise.all([everyoneLeaves({ driver, breakOff: abortNow }), ...faulting]));
+        if (aborted !== undefined) break;
         const verdicts = await judgeNow(phase, log.played());
         if (!holds(verdicts)) return { phases, faults: await log.settled(), stoppedBy: verdicts };
       }
     }
-    await unlessFaultsFail(Promise.all([everyoneLeaves(), ...faulting]));
+    await unlessFaultsFail(Promise.all([everyoneLeaves({ driver, breakOff: abortNow }), ...faulting]));
     return await conclusion();
   } catch (cause) {
     // Faults are undone here, and waited for.
@@ -96,7 +97,7 @@ export async function playTimeline({
     if (signal.aborted || !(await soon(1_000, signal, async () => endOfProxies() !== undefined))) throw cause;
     // Without proxies no fault can be applied and no call be made: that is no defect, and what was seen until then is worth a record.
     abortNow(endOfProxies() ?? '');
-    await driver.drained();
+    await everyoneLeaves({ driver, breakOff: abortNow });
     return conclusion();
   }
 
@@ -104,20 +105,6 @@ export async function playTimeline({
     const last = phases.at(-1);
     if (aborted !== undefined && last !== undefined) last.untilMs = Math.min(last.untilMs, aborted.atMs);
     return { phases, faults: await log.settled(), ...(aborted === undefined ? {} : { aborted }) };
-  }
-
-  /** Visits may be long, but not endless: what is still under way after so long is broken off, and the run with it. */
-  async function everyoneLeaves(): Promise<void> {
-    const patience = new AbortController();
-    const outOfPatience = sleep(longestVisitMs, undefined, { signal: AbortSignal.any([signal, patience.signal]) }).then(
-      () => abortNow(`some visitors had not left ${longestVisitMs / 60_000} minutes after the last arrival`),
-      () => {
-        // They have left, or the run was interrupted.
-      },
-    );
-    await Promise.race([driver.drained(), outOfPatience]);
-    patience.abort();
-    await driver.drained();
   }
 
   /** Every call of the mall goes through them. */
@@ -190,5 +177,3 @@ export async function playTimeline({
 
 /** Load and faults are told their common start a little ahead, so that both are ready for it. */
 const leadMs = 50;
-
-const longestVisitMs = 600_000;

@@ -1,5 +1,6 @@
-import type { Outcome, RunRecord } from '../harness/record.ts';
-import { formatCount, formatMs, verdictWords } from './format.ts';
+import { withoutControls } from '../core/controls.ts';
+import { type Outcome, type RunRecord, unexplainedOutcomes } from '../harness/record.ts';
+import { formatCount, formatMs, outcomeWords, verdictWords } from './format.ts';
 import { type Paint, painter, type Style } from './paint.ts';
 
 /**
@@ -19,20 +20,35 @@ export function verdictTable(record: RunRecord, { colour, width, report }: { col
   const word = verdictWords[record.outcome];
   const last = wrapped(`${word.mark} ${record.scenario.name}: ${word.run}. ${record.why}`, columns, 2);
   const end = [...last.map((line) => paint(['bold', toneOf[record.outcome]], line)), ...(report === undefined ? [] : [`  ${report}`])];
-  const load = wrapped(loadLine(record), columns, 2).map((line) => paint('dim', line));
+  const load = [loadLine(record), ...reasonLines(record)].flatMap((text) => wrapped(text, columns, 2)).map((line) => paint('dim', line));
   return [...lines, '', ...load, ...end, ''].join('\n');
 }
 
 /** How far the load itself kept its plan, in one line. */
-function loadLine({ generator, ground = [] }: RunRecord): string {
+function loadLine({ generator, ground = [], target, visitors }: RunRecord): string {
   const { planned, sent, dropped, lagMsP99, stumbles } = generator;
   return [
-    `Load: ${formatCount(sent)} of ${formatCount(planned)} requests sent`,
+    `Load${target === undefined ? '' : ` on ${target.address}`}: ${formatCount(sent)} of ${formatCount(planned)} requests sent`,
     ...(dropped > 0 ? [`${formatCount(dropped)} dropped`] : []),
     `generator lag ${formatMs(lagMsP99)} at p99`,
     ...(ground.length === 0 ? [] : [`longest hiccup ${formatMs(Math.max(...ground.map(({ hiccupMsMax }) => hiccupMsMax)))}`]),
-    ...((stumbles?.count ?? 0) === 0 ? [] : [`${formatCount(stumbles?.count ?? 0)} visits ended because the journey threw`]),
+    ...((stumbles?.count ?? 0) === 0
+      ? []
+      : [`${formatCount(stumbles?.count ?? 0)} ${stumbles?.count === 1 ? 'visit' : 'visits'} ended because the journey threw`]),
+    ...(visitors === undefined ? [] : [`visitors: ${visitors}`]),
   ].join(', ');
+}
+
+/** Of each outcome that does not explain itself how often it came, and why the first time; nothing where a verdict has told it. */
+function reasonLines({ requests, phases, verdicts }: RunRecord): string[] {
+  return unexplainedOutcomes.flatMap((outcome) => {
+    const rows = phases.flatMap(({ name }) => requests.filter((row) => row.phase === name && row.outcome === outcome));
+    const first = rows.find(({ firstReason }) => firstReason !== undefined);
+    const reason = first?.firstReason;
+    if (first === undefined || reason === undefined || verdicts.some(({ observed }) => observed.includes(reason))) return [];
+    const count = rows.reduce((sum, row) => sum + row.count, 0);
+    return [`${formatCount(count)} ${outcomeWords[outcome]}, first ${first.route} in '${first.phase}': ${reason}`];
+  });
 }
 
 /** On a wider terminal sentence and observation would lie too far apart to be read as one line. */
@@ -64,7 +80,9 @@ function verdictLines({ outcome, sentence, observed }: RunRecord['verdicts'][num
 function wrapped(text: string, width: number, indent: number): string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(/\s+/).flatMap((long) => long.match(new RegExp(`.{1,${Math.max(width - indent, 1)}}`, 'gu')) ?? [])) {
+  for (const word of withoutControls(text)
+    .split(/\s+/)
+    .flatMap((long) => long.match(new RegExp(`.{1,${Math.max(width - indent, 1)}}`, 'gu')) ?? [])) {
     const longer = line === '' ? word : line.trim() === '' ? line + word : `${line} ${word}`;
     if (longer.length <= width) line = longer;
     else {

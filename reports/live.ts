@@ -1,7 +1,9 @@
+import { withoutControls } from '../core/controls.ts';
 import { type RequestOutcome, requestOutcomes } from '../harness/record.ts';
 import { formatCount, formatMoment, formatMs, outcomeWords } from './format.ts';
+import { formatMeasured, type Measured } from './html/distribution.ts';
 import { painter, type Style } from './paint.ts';
-import { cutToWidth, displayWidth, withoutControls } from './width.ts';
+import { cutToWidth, displayWidth } from './width.ts';
 
 /** What one second of a run looks like while it happens; the load driver and the fault schedule know all of it. */
 export type Live = {
@@ -15,10 +17,12 @@ export type Live = {
   plannedPerSecond: number;
   sentPerSecond: number;
   inFlight: number;
-  /** Of the last second's served answers; absent where there were none. */
-  latencyMs?: { p50: number; p99: number };
+  /** Of those who were served in the last second or gave up; absent where there were none. */
+  latencyMs?: { p50: Measured; p99: Measured };
   /** How late the load generator itself was at most; absent where it does not say. */
   lagMsMax?: number;
+  /** For how long a part of the load generator has not answered; absent where all of it does. */
+  silentMs?: number;
   /** How the last second's requests ended. */
   outcomes: Partial<Record<RequestOutcome, number>>;
   /** Sentences of the faults that are on. */
@@ -46,7 +50,7 @@ export function liveBlock(live: Live, { colour, width }: { colour: boolean; widt
 export function liveLine(live: Live): string {
   const { phase, elapsedMs, totalMs, faults } = live;
   const when = `${formatMoment(elapsedMs)}/${formatMoment(totalMs)}`;
-  const parts = [plain(withoutControls(phase)), plain(when), ...paceParts(live), ...troublesOf(live).slice(0, 3), ...faults.map(faultPart)];
+  const parts = [plain(withoutControls(phase)), plain(when), ...paceParts(live), ...worstOf(troublesOf(live)), ...faults.map(faultPart)];
   return painted(joined(parts), false);
 }
 
@@ -74,13 +78,17 @@ function fitted(parts: readonly Part[], width: number): Part[] {
 
 const widthOf = (parts: readonly Piece[]) => joined(parts).reduce((sum, { text }) => sum + displayWidth(text), 0);
 
-function paceParts({ plannedPerSecond, sentPerSecond, inFlight, latencyMs, lagMsMax }: Live): Part[] {
+function paceParts(live: Live): Part[] {
+  const { latencyMs, lagMsMax, silentMs } = live;
+  // Beside it, what the others tell would look like all there is.
+  if (silentMs !== undefined) return [{ text: silence(silentMs), style: 'yellow', matters: 0 }];
   const isLate = lagMsMax !== undefined && lagMsMax > readableLagMs;
+  const { coming, going } = trafficOf(live);
   return [
-    { text: `sent ${formatCount(sentPerSecond)} of ${formatCount(plannedPerSecond)}/s`, style: 'reset', matters: 7 },
-    { text: `p50 ${latencyMs === undefined ? '–' : formatMs(latencyMs.p50)}`, style: 'reset', matters: 3 },
-    { text: `p99 ${latencyMs === undefined ? '–' : formatMs(latencyMs.p99)}`, style: 'reset', matters: 6 },
-    { text: `${formatCount(inFlight)} in flight`, style: 'reset', matters: 4 },
+    coming,
+    { ...plain(`p50 ${latencyMs === undefined ? '–' : formatMeasured(latencyMs.p50)}`), matters: 3 },
+    { ...plain(`p99 ${latencyMs === undefined ? '–' : formatMeasured(latencyMs.p99)}`), matters: 6 },
+    ...going,
     ...(lagMsMax === undefined
       ? []
       : [
@@ -93,6 +101,22 @@ function paceParts({ plannedPerSecond, sentPerSecond, inFlight, latencyMs, lagMs
   ];
 }
 
+const silence = (ms: number) => `the load has given no sign for ${Math.round(ms / 1_000)} s: does a journey compute without awaiting?`;
+
+/** When a phase is over its last visitors may still be at it. */
+function trafficOf({ phases, phase, elapsedMs, totalMs, plannedPerSecond, sentPerSecond, inFlight }: Live): {
+  coming: Part;
+  going: Part[];
+} {
+  const untilMs = phases.find(({ name }) => name === phase)?.untilMs ?? totalMs;
+  if (elapsedMs >= untilMs && plannedPerSecond === 0 && inFlight > 0)
+    return { coming: { ...plain(`waiting for the last ${formatCount(inFlight)}`), matters: 7 }, going: [] };
+  return {
+    coming: { ...plain(`sent ${formatCount(sentPerSecond)} of ${formatCount(plannedPerSecond)}/s`), matters: 7 },
+    going: [{ ...plain(`${formatCount(inFlight)} under way`), matters: 4 }],
+  };
+}
+
 /** A few milliseconds are how timers are on a busy machine; more makes the numbers beside it doubtful. */
 const readableLagMs = 5;
 
@@ -103,6 +127,9 @@ function troublesOf({ outcomes }: Live): Piece[] {
     .toSorted((a, b) => (outcomes[b] ?? 0) - (outcomes[a] ?? 0))
     .map((outcome) => ({ text: `${outcomeWords[outcome]} ${formatCount(outcomes[outcome] ?? 0)}`, style: 'yellow' }));
 }
+
+/** The commonest three, and a sign where there are more. */
+const worstOf = (troubles: readonly Piece[]): Piece[] => (troubles.length > 3 ? [...troubles.slice(0, 3), plain('…')] : [...troubles]);
 
 const faultPart = (sentence: string): Piece => ({ text: `! ${withoutControls(sentence)}`, style: 'magenta' });
 

@@ -1,9 +1,10 @@
 import type { WriteStream } from 'node:tty';
+import { withoutControls } from '../core/controls.ts';
 import { type Live, liveBlock, liveLine } from './live.ts';
 
 /**
  * Where a run is watched. On a terminal a few live lines are rewritten in place, and all else is printed above them; elsewhere (a pipe, CI) every
- * fifth second gets a line of its own.
+ * fifth second gets a line of its own, and the first of a phase and of a silence.
  */
 export type Terminal = {
   colour: boolean;
@@ -35,6 +36,7 @@ export function createTerminal({
   let shown: Live | undefined;
   let seconds = 0;
   let phase = '';
+  let wasSilent = false;
 
   return {
     colour,
@@ -46,8 +48,9 @@ export function createTerminal({
     },
     note: (text) => print(`  ${text}`),
     second(live) {
-      seconds = live.phase === phase ? seconds + 1 : 0;
-      phase = live.phase;
+      const isSilent = live.silentMs !== undefined;
+      seconds = live.phase === phase && isSilent === wasSilent ? seconds + 1 : 0;
+      [phase, wasSilent] = [live.phase, isSilent];
       if (!isLive) {
         if (seconds % 5 === 0) print(`  ${liveLine(live)}`);
         return;
@@ -64,7 +67,7 @@ export function createTerminal({
 
   /** One write each, so that nothing of another can come between erasing and drawing. */
   function print(text: string, erased = shown === undefined ? '' : toErase): void {
-    const line = `${((now() - startMs) / 1_000).toFixed(1).padStart(6)} s  ${text}\n`;
+    const line = `${((now() - startMs) / 1_000).toFixed(1).padStart(6)} s  ${withoutControls(text)}\n`;
     stream.write(`${erased}${line}${drawn()}`);
   }
 

@@ -17,9 +17,6 @@ export function cutToWidth(text: string, width: number): string {
   return `${kept.trimEnd()}…`;
 }
 
-/** One line of it: what would move a cursor or change a colour becomes a space. */
-export const withoutControls = (text: string) => text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');
-
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 const graphemesOf = (text: string) => graphemes.segment(text);
 

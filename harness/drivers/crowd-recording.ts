@@ -1,3 +1,4 @@
+import type { RequestOutcome } from '../record.ts';
 import { newHistogram, type Recording, toBase64 } from '../recording.ts';
 import type { CrowdRows } from './crowd-worker.ts';
 import { toHistogram } from './ledger/ledger.ts';
@@ -6,7 +7,8 @@ import { toHistogram } from './ledger/ledger.ts';
 export type PlayedCrowd = { phase: string } & CrowdRows;
 
 /**
- * Puts the phases of crowds into the recording of a run. Whoever came was sent: a crowd has no plan that it could miss. Its times are service
+ * Puts the phases of crowds into the recording of a run. Whoever came was sent, but for those that this machine had no socket for: a crowd has no
+ * plan that it could miss. Its times are service
  * times, from sending to the end, and stand where those of open load are response times.
  */
 export function withCrowds(recording: Recording, crowds: readonly PlayedCrowd[]): Recording {
@@ -18,9 +20,10 @@ function withCrowd(recording: Recording, { phase: name, seconds, shoppers, check
   if (phase === undefined) throw new RangeError(`Expected the recording to have the phase '${name}'`);
   const rows = seconds.map(({ second, route, outcome, buckets }) => {
     const histogram = toHistogram(buckets);
-    return { atMs: phase.fromMs + second * 1_000, route, outcome, count: histogram.totalCount, histogram };
+    const { totalCount: count } = histogram;
+    return { atMs: phase.fromMs + second * 1_000, route, outcome, count, histogram: outcome === 'dropped' ? newHistogram() : histogram };
   });
-  const sent = rows.reduce((sum, { count }) => sum + count, 0);
+  const whole = paceOf(rows);
   const totals = new Map<string, Omit<(typeof rows)[number], 'atMs'>>();
   for (const { route, outcome, count, histogram } of rows) {
     const total = totals.get(`${route} ${outcome}`) ?? { route, outcome, count: 0, histogram: newHistogram() };
@@ -28,13 +31,17 @@ function withCrowd(recording: Recording, { phase: name, seconds, shoppers, check
     total.count += count;
     total.histogram.add(histogram);
   }
-  const sentIn = (atMs: number) => rows.reduce((sum, row) => (row.atMs === atMs ? sum + row.count : sum), 0);
 
   return {
     ...recording,
     // Those who came before may still make requests in it.
     phases: recording.phases.map((other) =>
-      other === phase ? { ...phase, intended: shoppers, shoppers, planned: phase.planned + sent, sent: phase.sent + sent } : other,
+      other === phase
+        ? {
+            ...{ ...phase, intended: shoppers, shoppers },
+            ...{ planned: phase.planned + whole.planned, sent: phase.sent + whole.sent, dropped: phase.dropped + whole.dropped },
+          }
+        : other,
     ),
     totals: [
       ...recording.totals,
@@ -49,8 +56,8 @@ function withCrowd(recording: Recording, { phase: name, seconds, shoppers, check
     pace: [
       ...recording.pace,
       ...[...new Set(rows.map(({ atMs }) => atMs))].map((atMs) => {
-        const count = sentIn(atMs);
-        return { phase: name, atMs, planned: count, sent: count, dropped: 0, lag: toBase64(newHistogram()) };
+        const pace = paceOf(rows.filter((row) => row.atMs === atMs));
+        return { phase: name, atMs, ...pace, lag: toBase64(newHistogram()) };
       }),
     ],
     checkouts: {
@@ -58,4 +65,10 @@ function withCrowd(recording: Recording, { phase: name, seconds, shoppers, check
       kept: [...recording.checkouts.kept, ...checkouts.map((checkout) => ({ ...checkout, phase: name }))],
     },
   };
+}
+
+function paceOf(rows: readonly { outcome: RequestOutcome; count: number }[]): { planned: number; sent: number; dropped: number } {
+  const planned = rows.reduce((sum, { count }) => sum + count, 0);
+  const dropped = rows.reduce((sum, { outcome, count }) => (outcome === 'dropped' ? sum + count : sum), 0);
+  return { planned, sent: planned - dropped, dropped };
 }

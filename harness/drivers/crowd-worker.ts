@@ -79,7 +79,8 @@ function crowdOf({ gateways, tokens, shoppers, catalogue, runTag, seed, epochOff
       const checkouts: CrowdRows['checkouts'] = [];
       const live = createLiveCounts();
       let arrived = 0;
-      const telling = setInterval(() => tell(liveSecond({ phase: name, atMs: now() - startMs }, [live.take(connections)])), 1_000);
+      const tellSecond = () => tell(liveSecond({ phase: name, atMs: now() - startMs, timeoutMs }, [live.take(connections)]));
+      const telling = setInterval(tellSecond, 1_000);
       await keepAllBusy({ connections, lastsMs }, ({ route = 'browse', outcome, endedMs, startedMs = endedMs, checkout }) => {
         const second = Math.max(0, Math.floor((startedMs - startMs) / 1_000));
         const key = `${second} ${route} ${outcome}`;

@@ -22,13 +22,38 @@ export function createExemplars({ steps, random }: { steps: number; random: Rand
   };
 }
 
+/** What several threads kept as one would have: the slowest of all, and of the others some of each. */
+export function keptTogether(threads: readonly (readonly Kept[])[]): Kept[] {
+  const groups = new Map<string, { why: Chosen['why']; kept: Kept[][] }>();
+  for (const [thread, kept] of threads.entries()) {
+    for (const each of kept) {
+      const key = [each.phase, each.request.step, each.why].join();
+      const group = groups.get(key) ?? { why: each.why, kept: threads.map(() => []) };
+      groups.set(key, group);
+      group.kept[thread]?.push(each);
+    }
+  }
+  return [...groups.values()].flatMap(({ why, kept }) => {
+    const all = why === 'slowest' ? kept.flat().sort((one, other) => durationOf(other.request) - durationOf(one.request)) : byTurns(kept);
+    return all.slice(0, most[why]);
+  });
+}
+
+/** The first of each, then the second of each, and so on. */
+function byTurns(lists: readonly (readonly Kept[])[]): Kept[] {
+  const longest = Math.max(0, ...lists.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, turn) => lists.flatMap((list) => list[turn] ?? [])).flat();
+}
+
+const most = { slowest: 5, failed: 5, typical: 3 };
+
 type Showcase = { offer: (request: Settled) => void; chosen: () => Chosen[] };
 type Chosen = { request: Settled; why: Exemplar['why'] };
 
 function createShowcase(random: Random): Showcase {
   const slowest: Settled[] = [];
-  const failed = createReservoir(5, random);
-  const typical = createReservoir(3, random);
+  const failed = createReservoir(most.failed, random);
+  const typical = createReservoir(most.typical, random);
 
   return {
     offer: (request) => {
@@ -45,13 +70,14 @@ function createShowcase(random: Random): Showcase {
 }
 
 function offerSlow(slowest: Settled[], request: Settled) {
-  const duration = (one: Settled) => one.endedMs - one.intendedMs;
-  const last = slowest[4];
-  if (last !== undefined && duration(request) <= duration(last)) return;
-  const place = slowest.findIndex((one) => duration(one) < duration(request));
+  const last = slowest[most.slowest - 1];
+  if (last !== undefined && durationOf(request) <= durationOf(last)) return;
+  const place = slowest.findIndex((one) => durationOf(one) < durationOf(request));
   slowest.splice(place === -1 ? slowest.length : place, 0, request);
-  if (slowest.length > 5) slowest.pop();
+  if (slowest.length > most.slowest) slowest.pop();
 }
+
+const durationOf = ({ intendedMs, endedMs }: Settled) => endedMs - intendedMs;
 
 /** A fair sample of a stream of unknown length: every item has the same chance to be among the chosen (Vitter's algorithm R). */
 function createReservoir(size: number, random: Random) {

@@ -1,16 +1,17 @@
 import { MessageChannel } from 'node:worker_threads';
-import type { GroundSecond } from '../recording.ts';
 import { type Arrivals, arrivalTimes, type Stage } from '../schedule.ts';
 import { answerCalls } from './child.ts';
 import { clockOf } from './clock.ts';
 import { startHiccups } from './ground/hiccups.ts';
 import { createMachineWatch } from './ground/machine.ts';
+import { createGroundSeconds, type GroundSeconds } from './ground/seconds.ts';
 import type { IoCalls, IoEvent, IoOptions, IoOrder } from './io-thread.ts';
 import { createLedgerReader } from './ledger/ledger.ts';
 import { liveSecond } from './live.ts';
 import { startMetronome } from './metronome/metronome.ts';
 import { raisePriority } from './priority.ts';
 import { type OpenRecording, recordingFrom } from './recording-from.ts';
+import { createRollCall } from './roll-call.ts';
 import { startThread, type Thread } from './thread.ts';
 import { createWindows } from './windows.ts';
 
@@ -62,14 +63,13 @@ async function startGenerator({ threads: count, ...options }: Load) {
   const metronome = startMetronome({ epochOffsetNs });
   const canaries = startHiccups({ epochOffsetNs, onLedger: (canary, message, giveBack) => hiccups.accept(canary, message, giveBack) });
   const machine = createMachineWatch({ now });
-  const ground: Omit<GroundSecond, 'hiccups'>[] = [];
+  // From the first phase on.
+  let ground: GroundSeconds | undefined;
   // When a thread ends, so does the load: whoever waits for the end of a phase hears why, and all others by asking the thread.
   const broken = Promise.withResolvers<never>();
   broken.promise.catch(() => undefined);
   const threads = Array.from({ length: count }, (_, index) => startIoThread(index));
-  const [first] = await Promise.all(
-    threads.map(({ thread }, index) => thread.call('start', { ...options, seed: seed + 1_000 * index, thread: { index, of: count } })),
-  );
+  const [first] = await Promise.all(threads.map(({ thread }, index) => thread.call('start', { ...options, thread: { index, of: count } })));
   const steps = first?.steps ?? [];
   for (const { thread, bell } of threads) thread.tell({ bell: bell.port2 } satisfies IoOrder, [bell.port2]);
 
@@ -110,6 +110,9 @@ async function startGenerator({ threads: count, ...options }: Load) {
     },
 
     finish: async () => {
+      await canaries.flush();
+      // Before the threads have to work for this.
+      const seconds = ground?.soFar() ?? [];
       const findings = await Promise.all(threads.map(({ thread }) => thread.call('finish')));
       const { user, system } = process.cpuUsage(cpuBefore);
       return recordingFrom({
@@ -118,7 +121,7 @@ async function startGenerator({ threads: count, ...options }: Load) {
         rows: requests.rows(),
         counters: requests.counters(),
         hiccups: hiccups.rows(),
-        ground,
+        ground: seconds,
         findings,
         intended,
         health: { threads: count, priorityRaised, cpuMs: (user + system) / 1_000, timeoutMs: options.timeoutMs },
@@ -139,28 +142,37 @@ async function startGenerator({ threads: count, ...options }: Load) {
 
   function begin(startMs: number) {
     canaries.begin(startMs);
-    machine.take();
     cpuBefore = process.cpuUsage();
-    for (const { thread } of threads) thread.loopUtilization();
+    const take = () => ({ ...machine.take(), loops: threads.map(({ thread }) => thread.loopUtilization()) });
+    take();
+    const seconds = createGroundSeconds({ startMs, now, take });
+    ground = seconds;
     let second = 0;
+    let told = { phase: '', atMs: 0 };
+    const callRoll = createRollCall({
+      threads: threads.map(
+        ({ thread }) =>
+          () =>
+            thread.call('second'),
+      ),
+      now,
+      onHeard: ({ counts, ...silence }) => {
+        if (isIdle && counts.every(({ inFlight }) => inFlight === 0)) return;
+        tell(liveSecond({ ...told, ...silence, timeoutMs: options.timeoutMs }, counts));
+      },
+    });
     const onSecond = () => {
       const atMs = second * 1_000;
-      const loopUtilization = Math.max(...threads.map(({ thread }) => thread.loopUtilization()));
-      if (ground.length < mostSeconds) ground.push({ atMs, ...machine.take(), loopUtilization });
+      seconds.look();
       // As it is now: whoever watches wants to see a phase as soon as it has begun.
       const phase = windows.names()[windows.phaseAt(startMs + atMs + 999)] ?? '';
-      // Why a thread does not answer is told to whoever waits for the end of the phase.
-      tellSecond({ phase, atMs: atMs + 1_000 }).catch(() => undefined);
+      told = { phase, atMs: atMs + 1_000 };
+      callRoll();
       second = Math.max(second + 1, Math.floor((now() - startMs) / 1_000));
       schedule();
     };
     const schedule = () => setTimeout(onSecond, startMs + (second + 1) * 1_000 - now());
     schedule();
-  }
-
-  async function tellSecond(second: { phase: string; atMs: number }) {
-    const taken = await Promise.all(threads.map(({ thread }) => thread.call('second')));
-    if (!isIdle || taken.some(({ inFlight }) => inFlight > 0)) tell(liveSecond(second, taken));
   }
 
   /** Waits for a moment of the run's clock, or until the load is broken off. */
@@ -184,6 +196,3 @@ function countOf(times: Iterable<number>): number {
   for (const _ of times) count += 1;
   return count;
 }
-
-/** A day. */
-const mostSeconds = 86_400;

@@ -16,3 +16,7 @@ export function outcomeOfGrpc(code: number): RequestOutcome {
       return 'failed';
   }
 }
+
+/** `RESOURCE_EXHAUSTED: no seats left`. */
+export const grpcStatusInWords = (code: number, details = '') =>
+  `${status[code] ?? `status ${code}`}${details === '' ? '' : `: ${details}`}`;

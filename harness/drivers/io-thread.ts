@@ -3,12 +3,14 @@ import type { MessagePort } from 'node:worker_threads';
 import { type Random, seededRandom } from '../../core/random.ts';
 import { requestOutcomes } from '../record.ts';
 import { arrivalTimes, type Schedule } from '../schedule.ts';
+import { shareOf } from '../visitor-limits.ts';
 import { clockOf } from './clock.ts';
 import { createExemplars, type Kept } from './exemplars.ts';
 import { counter, createLedgerWriter, type LedgerMessage } from './ledger/ledger.ts';
 import { createLiveCounts, type LiveCounts } from './live.ts';
 import { onWake } from './metronome/wakes.ts';
 import { boundPrinting } from './printing.ts';
+import { createReasons, type Reason } from './reasons.ts';
 import { rehearse } from './rehearsal.ts';
 import { createStumbles, type Stumbled } from './stumbles.ts';
 import { answerThread } from './thread.ts';
@@ -35,8 +37,10 @@ export type OpenJourneys = (argument: never, context: JourneyContext) => Journey
 export type IoOptions = {
   thread: { index: number; of: number };
   epochOffsetNs: bigint;
+  /** The run's. */
   seed: number;
   journeys: JourneyModule;
+  /** In all threads together. */
   maxInFlight: number;
   timeoutMs: number;
   /** The first 8 hex digits of every trace id; without it requests carry no trace. */
@@ -56,6 +60,7 @@ export type IoFindings = {
   peakInFlight: number;
   connections: { open: number; peak: number };
   stumbles: Stumbled[];
+  reasons: Reason[];
   exemplars: Kept[];
   collected: unknown;
 };
@@ -88,9 +93,14 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
   boundPrinting();
   const now = clockOf(epochOffsetNs);
   const windows = createWindows();
+  const ownSeed = seed + 1_000 * thread.index;
   const halting = new AbortController();
   // Everybody who thinks listens.
   setMaxListeners(0, halting.signal);
+  process.on('unhandledRejection', (reason) => {
+    // What a journey does beside its steps ends with the load, too, and that is no mistake of it.
+    if (!halting.signal.aborted || reason !== halting.signal.reason) throw reason;
+  });
   await rehearse({ now });
   const source = await open();
   const { steps } = source;
@@ -100,10 +110,13 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
     post: (message) => tell({ ledger: message } satisfies IoEvent),
   });
   const live = createLiveCounts();
-  const exemplars = createExemplars({ steps: steps.length, random: seededRandom(seed + 1) });
+  const exemplars = createExemplars({ steps: steps.length, random: seededRandom(ownSeed + 1) });
   const stumbles = createStumbles();
+  const reasons = createReasons();
   const coming: { phase: number; startMs: number; times: Iterator<number>; due: IteratorResult<number>; number: number }[] = [];
 
+  // Each thread counts only its own visitors.
+  const mostInFlight = shareOf(maxInFlight, thread);
   let inFlight = 0;
   let peakInFlight = 0;
   let onceDrained: (() => void)[] = [];
@@ -113,14 +126,17 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
     ledger,
     windowOf: windows.windowOf,
     now,
+    // The same in all threads: what a visitor chooses does not depend on which one they live in.
     seed: seed + 2,
     signal: halting.signal,
     watcher: {
       ...live,
       settled: (request) => exemplars.offer(windows.phaseAt(request.intendedMs), request),
       stumbled: stumbles.add,
+      failed: ({ step, outcome, intendedMs, endedMs }, why) =>
+        reasons.add({ step, outcome, phase: windows.phaseAt(intendedMs), atMs: endedMs }, why),
     },
-    ...(runTag === undefined ? {} : { spanOf: createSpans({ runTag, random: seededRandom(seed + 3) }) }),
+    ...(runTag === undefined ? {} : { spanOf: createSpans({ runTag, random: seededRandom(ownSeed + 3) }) }),
   });
 
   setInterval(() => {
@@ -164,6 +180,7 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
         peakInFlight,
         connections: source.connections(),
         stumbles: stumbles.all(),
+        reasons: reasons.all(),
         exemplars: exemplars.kept(),
         collected: source.collected(),
       };
@@ -172,7 +189,7 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
 
   async function open(): Promise<JourneySource> {
     const { openJourneys } = (await import(journeys.module)) as { openJourneys: OpenJourneys };
-    const random = seededRandom(seed);
+    const random = seededRandom(ownSeed);
     const context = { now, timeoutMs, random, thread, phaseAt: (ms: number) => windows.names()[windows.phaseAt(ms)] ?? '' };
     return await openJourneys(journeys.argument as never, context);
   }
@@ -193,7 +210,7 @@ async function ioThread({ thread, epochOffsetNs, seed, journeys, maxInFlight, ti
   function arrive(arrival: { number: number; phase: number; intendedMs: number }) {
     const window = windows.windowOf(arrival.intendedMs);
     ledger.count(window, counter.arrivals);
-    if (inFlight >= maxInFlight) {
+    if (inFlight >= mostInFlight) {
       ledger.count(window, counter.planned);
       ledger.count(window, counter.dropped);
       live.planned();

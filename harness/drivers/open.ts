@@ -16,7 +16,7 @@ export type OpenOptions = {
   clock: RunClock;
   /** 8 hex digits: the first 4 bytes of every trace id. Without it requests carry no trace. */
   runTag?: string;
-  /** Who arrives when so many are under way is counted as dropped: the generator's limit, not the target's. Threads have equal shares of it. */
+  /** Who arrives when so many are under way is counted as dropped: the generator's limit, not the target's. Each thread has its share of it. */
   maxInFlight?: number;
   /** How long a visitor waits for an answer. */
   timeoutMs?: number;
@@ -70,8 +70,7 @@ export async function startOpenDriver({
 
   try {
     const { epochOffsetNs } = clock;
-    // Each thread counts only its own visitors.
-    await child.call('start', { ...load, maxInFlight: Math.floor(maxInFlight / threads), timeoutMs, threads, epochOffsetNs });
+    await child.call('start', { ...load, maxInFlight, timeoutMs, threads, epochOffsetNs });
   } catch (cause) {
     await child.close();
     throw cause;

@@ -15,7 +15,10 @@ export function outcomeOfStatus(status: number): RequestOutcome {
   }
 }
 
-/** How a request ended that got no answer, by the code of its error. */
+/**
+ * How a request ended that got no answer, by the code of its error. One for which this process, its machine or its ports had no socket left never
+ * left: that is no doing of the target's.
+ */
 export function outcomeOfError(code: string | undefined): RequestOutcome {
   switch (code) {
     case 'ECONNREFUSED':
@@ -29,6 +32,10 @@ export function outcomeOfError(code: string | undefined): RequestOutcome {
       return 'reset';
     case 'ETIMEDOUT':
       return 'timeout';
+    case 'EMFILE':
+    case 'ENFILE':
+    case 'EADDRNOTAVAIL':
+      return 'dropped';
     default:
       return 'failed';
   }

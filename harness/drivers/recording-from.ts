@@ -10,8 +10,10 @@ import {
   type RequestCount,
   toBase64,
 } from '../recording.ts';
+import { keptTogether } from './exemplars.ts';
 import type { IoFindings } from './io-thread.ts';
 import { histogramOfRow, type LedgerCounters, type LedgerRow, measure } from './ledger/ledger.ts';
+import { reasonsTogether } from './reasons.ts';
 import { stumblesTogether } from './stumbles.ts';
 import type { Windows } from './windows.ts';
 
@@ -46,6 +48,14 @@ export function recordingFrom({
   const totals = createTotals();
   const seconds: Recording['seconds'] = [];
   const lags = new Map<number, Histogram>();
+  // Those that found no socket to leave by: a thread counts as sent what it hands over.
+  const returned = new Map<number, number>();
+  const dropped = (window: number, route: string, count: number) => {
+    const { phase, atMs } = placed(window);
+    const name = { phase, route, outcome: 'dropped' as const };
+    totals.of(name).count += count;
+    seconds.push({ ...name, atMs, count, histogram: toBase64(newHistogram()) });
+  };
 
   for (const row of rows) {
     const { phase, atMs } = placed(row.window);
@@ -55,6 +65,12 @@ export function recordingFrom({
       continue;
     }
     const name = { phase, route: steps[row.route] ?? '', outcome: requestOutcomes[row.outcome] ?? 'failed' };
+    if (name.outcome === 'dropped') {
+      if (row.measure !== measure.response) continue;
+      dropped(row.window, name.route, row.total);
+      returned.set(row.window, (returned.get(row.window) ?? 0) + row.total);
+      continue;
+    }
     const total = totals.of(name);
     if (row.measure === measure.service) total.service.add(histogram);
     else if (row.measure === measure.firstByte) total.firstByte.add(histogram);
@@ -65,15 +81,16 @@ export function recordingFrom({
       seconds.push({ ...name, atMs, count: row.total, histogram: toBase64(histogram) });
     }
   }
-  for (const { window, dropped } of counters) {
-    if (dropped === 0) continue;
-    const { phase, atMs } = placed(window);
-    const name = { phase, route: firstStep, outcome: 'dropped' as const };
-    totals.of(name).count += dropped;
-    seconds.push({ ...name, atMs, count: dropped, histogram: toBase64(newHistogram()) });
+  for (const { phase, step, outcome, first } of reasonsTogether(findings.map(({ reasons }) => reasons))) {
+    totals.of({ phase: windows.names()[phase] ?? '', route: steps[step] ?? '', outcome }).firstReason = first;
   }
+  for (const counted of counters) if (counted.dropped > 0) dropped(counted.window, firstStep, counted.dropped);
 
-  const pace = counters.map((counted) => ({ ...counted, ...placed(counted.window), lag: lags.get(counted.window) ?? newHistogram() }));
+  const pace = counters.map((counted) => {
+    const back = returned.get(counted.window) ?? 0;
+    const { window, sent, dropped } = counted;
+    return { ...counted, ...placed(window), sent: sent - back, dropped: dropped + back, lag: lags.get(window) ?? newHistogram() };
+  });
   const hiccupsOf = new Map(hiccups.map((row) => [row.window, row]));
   return {
     startMs,
@@ -107,19 +124,17 @@ export function recordingFrom({
       const row = hiccupsOf.get(second.atMs / 1_000);
       return { ...second, hiccups: toBase64(row === undefined ? newHistogram() : histogramOfRow(row)) };
     }),
-    exemplars: findings.flatMap(({ exemplars }) =>
-      exemplars.map(
-        ({ phase, why, request }): Exemplar => ({
-          traceId: request.traceId,
-          spanId: request.spanId,
-          route: steps[request.step] ?? '',
-          phase: windows.names()[phase] ?? '',
-          outcome: request.outcome,
-          startMs: request.intendedMs - startMs,
-          durationMs: request.endedMs - request.intendedMs,
-          why,
-        }),
-      ),
+    exemplars: keptTogether(findings.map(({ exemplars }) => exemplars)).map(
+      ({ phase, why, request }): Exemplar => ({
+        traceId: request.traceId,
+        spanId: request.spanId,
+        route: steps[request.step] ?? '',
+        phase: windows.names()[phase] ?? '',
+        outcome: request.outcome,
+        startMs: request.intendedMs - startMs,
+        durationMs: request.endedMs - request.intendedMs,
+        why,
+      }),
     ),
     generator: { ...health, ...togetherOf(findings, windows.names()) },
     collected: findings.map(({ collected }) => collected),
@@ -134,7 +149,7 @@ export function recordingFrom({
 }
 
 type Name = Pick<RequestCount, 'phase' | 'route' | 'outcome'>;
-type Total = Name & { count: number } & Record<'response' | 'service' | 'firstByte' | 'queue', Histogram>;
+type Total = Name & { count: number; firstReason?: string } & Record<'response' | 'service' | 'firstByte' | 'queue', Histogram>;
 
 function createTotals() {
   const totals = new Map<string, Total>();
@@ -149,7 +164,7 @@ function createTotals() {
       return total;
     },
     all: (): Recording['totals'] =>
-      [...totals.values()].map(({ phase, route, outcome, count, response, service, firstByte, queue }) => ({
+      [...totals.values()].map(({ phase, route, outcome, count, firstReason, response, service, firstByte, queue }) => ({
         phase,
         route,
         outcome,
@@ -158,6 +173,7 @@ function createTotals() {
         service: toBase64(service),
         firstByte: toBase64(firstByte),
         queue: toBase64(queue),
+        ...(firstReason === undefined ? {} : { firstReason }),
       })),
   };
 }

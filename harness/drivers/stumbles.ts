@@ -1,20 +1,24 @@
+import { inOneLine } from '../../core/controls.ts';
 import type { GeneratorHealth } from '../recording.ts';
 
-/** Visits of a phase (from 0) that ended because the journey itself threw, and what the first of them threw. */
+/** Visits of a phase (from 0) that ended because the journey itself threw, and what the first of them threw, in one line. */
 export type Stumbled = { phase: number; count: number; first: string };
 
 /** Counts the visits of one thread that ended so, by the phase in which the visitors arrived. */
 export function createStumbles() {
   const byPhase = new Map<number, Stumbled>();
   return {
-    add: (first: string, phase: number): void => {
-      const stumbled = byPhase.get(phase) ?? { phase, count: 0, first };
+    add: (message: string, phase: number): void => {
+      const stumbled = byPhase.get(phase) ?? { phase, count: 0, first: inOneLine(message, longest) };
       stumbled.count += 1;
       byPhase.set(phase, stumbled);
     },
     all: (): Stumbled[] => [...byPhase.values()],
   };
 }
+
+/** Characters of what a journey throws, which is told on a terminal. */
+const longest = 300;
 
 /** Those of all threads together, in the order of the phases, whose names these are. */
 export function stumblesTogether(threads: readonly (readonly Stumbled[])[], names: readonly string[]): GeneratorHealth['stumbles'] {

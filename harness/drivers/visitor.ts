@@ -1,10 +1,11 @@
 import { CookieJar } from 'tough-cookie';
 import { UsageError } from '../../core/errors.ts';
+import { checkFields } from '../fields.ts';
 import type { Ask, GrpcAsk, HttpAsk, Journey } from '../journey.ts';
 import type { RequestOutcome } from '../record.ts';
 import type { Target } from '../target.ts';
 import { createGrpcTransport } from './grpc.ts';
-import { outcomeOfGrpc } from './grpc-outcome.ts';
+import { grpcStatusInWords, outcomeOfGrpc } from './grpc-outcome.ts';
 import { createHttpTransport } from './http/transport.ts';
 import type { JourneyContext, JourneyModule } from './io-thread.ts';
 import { outcomeOfError, outcomeOfStatus } from './outcome.ts';
@@ -24,7 +25,7 @@ export async function openJourneys(
   return { steps, visit, collected: () => undefined, ...travel };
 }
 
-type Travel = Pick<JourneySource, 'sender' | 'outcomeOf' | 'connections'>;
+type Travel = Pick<JourneySource, 'sender' | 'outcomeOf' | 'statusInWords' | 'connections'>;
 
 function overHttp(
   { http: origin, insecure = false }: Extract<Target, { http: string }>,
@@ -80,6 +81,7 @@ function overGrpc(
     connections: transport.connections,
     sender: () => send,
     outcomeOf: (reply) => (reply.kind === 'answered' ? outcomeOfGrpc(reply.status) : outcomeOfNoAnswer(reply)),
+    statusInWords: grpcStatusInWords,
   };
 }
 
@@ -90,11 +92,20 @@ const outcomeOfNoAnswer = (reply: Exclude<Reply, { kind: 'answered' }>): Request
   reply.kind === 'timedOut' ? 'timeout' : outcomeOfError(reply.code);
 
 function httpOf(ask: Ask): HttpAsk {
-  if ('path' in ask) return ask;
+  if ('path' in ask) return checked(ask, httpFields);
   throw new UsageError(`Expected an HTTP request such as get('/products') for an HTTP target, got the gRPC call '${ask.call}'`);
 }
 
 function grpcOf(ask: Ask): GrpcAsk {
-  if ('call' in ask) return ask;
+  if ('call' in ask) return checked(ask, grpcFields);
   throw new UsageError(`Expected a call such as call('shop.Orders/Place', {}) for a gRPC target, got ${ask.method} ${ask.path}`);
 }
+
+/** Journeys run without their types: a misspelled field would be passed over in silence. The sentence is made only for whoever needs it. */
+function checked<A extends Ask>(ask: A, known: readonly string[]): A {
+  for (const name in ask) if (!known.includes(name)) checkFields('a request', ask, known);
+  return ask;
+}
+
+const httpFields = ['method', 'path', 'headers', 'body', 'readsBody'];
+const grpcFields = ['call', 'message', 'metadata'];

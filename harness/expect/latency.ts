@@ -4,7 +4,7 @@ import type { Route } from '../../system/topology.ts';
 import type { Observations } from '../observe/observations.ts';
 import type { Verdict } from '../record.ts';
 import { msAtPercentile } from '../recording.ts';
-import { type Expectation, type From, partFrom, since } from './expectation.ts';
+import { type Expectation, type From, fromOf, partFrom, since } from './expectation.ts';
 import { checkRoute } from './names.ts';
 import { timingDoubt } from './validity.ts';
 import { met, missed, round, unknown } from './verdicts.ts';
@@ -16,13 +16,23 @@ export function latency(route: Route) {
 }
 
 /** The same for a route of any target. */
-export const latencyOf = (route: string) => ({ p50: percentile(route, 0.5), p95: percentile(route, 0.95), p99: percentile(route, 0.99) });
+export const latencyOf = (route: string) =>
+  new Proxy({ p50: percentile(route, 0.5), p95: percentile(route, 0.95), p99: percentile(route, 0.99) }, { get: percentileOrRefusal });
+
+/** Scenarios run without their types: of another percentile JavaScript would say no more than that nothing has no `below`. */
+function percentileOrRefusal<P extends object>(percentiles: P, name: string | symbol): unknown {
+  if (typeof name === 'string' && /^p\d/.test(name) && !Object.hasOwn(percentiles, name))
+    throw new UsageError(`Expected a percentile out of ${Object.keys(percentiles).join(', ')}, got '${name}'`);
+  return Reflect.get(percentiles, name);
+}
 
 function percentile(route: string, quantile: number) {
   const name = `${quantile * 100}%`;
   return {
-    below(limit: Duration, { from = '0ms' }: From = {}): Expectation {
+    below(limit: Duration, options?: From): Expectation {
+      const from = fromOf(options);
       const [limitMs, fromMs] = [toMs(limit), toMs(from)];
+      if (limitMs === 0) throw new UsageError(`Expected a limit above 0 for the latency of ${route}, got '${limit}'`);
       return {
         sentence: `${name} of served ${route} requests finish within ${limit}${since(from)}`,
         route,
@@ -35,7 +45,8 @@ function percentile(route: string, quantile: number) {
       };
     },
     /** At most `factor` times what the same percentile was in another phase of this run: a target that holds on any machine. */
-    within(factor: number, phase: string, { from = '0ms' }: From = {}): Expectation {
+    within(factor: number, phase: string, options?: From): Expectation {
+      const from = fromOf(options);
       if (!(factor > 0)) throw new UsageError(`Expected a factor above 0 for ${route}, got ${factor}`);
       const fromMs = toMs(from);
       return {
@@ -101,7 +112,7 @@ function judged({
 }): Verdict {
   const doubt = timingDoubt(seen.ground(partFrom(seen, fromMs)), limitMs);
   if (doubt !== undefined) return unknown(`${observed}, but ${doubt}`);
-  if (found.isCensored && found.ms < limitMs) return unknown(`${observed}: shoppers gave up before the limit`);
+  if (found.isCensored && found.ms < limitMs) return unknown(`${observed}: visitors gave up before the limit`);
   return found.ms <= limitMs && !found.isCensored ? met(observed) : missed(observed);
 }
 

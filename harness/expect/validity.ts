@@ -24,12 +24,14 @@ export function loadDoubt({ intended, arrived, planned, dropped, stumbles, loopU
   return undefined;
 }
 
-/** Why times cannot be held against a limit; undefined when they can. Not before the load itself is in doubt. */
-export function timingDoubt(ground: Ground, limitMs: number): string | undefined {
-  const { lagMsP99, hiccupMsP999 } = ground;
+/** Why times cannot be held against a limit; undefined when they can. Not when the load itself is in doubt. */
+export const timingDoubt = (ground: Ground, limitMs: number) => latenessDoubt(ground, limitMs) ?? loadDoubt(ground);
+
+/** Why times may be longer by a part of the limit that counts; undefined when they are not. */
+export function latenessDoubt({ lagMsP99, hiccupMsP999 }: Ground, limitMs: number): string | undefined {
   if (lagMsP99 > Math.max(1, lagPart * limitMs)) return `the load generator itself was ${round(lagMsP99)} ms late at p99`;
   if (hiccupMsP999 > hiccupPart * limitMs) return `the machine itself paused: for ${round(hiccupMsP999)} ms at p99.9 of every millisecond`;
-  return loadDoubt(ground);
+  return undefined;
 }
 
 /** The gateways' counters are read once a second, and what one answered last before the run may be counted just after it has begun. */

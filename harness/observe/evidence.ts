@@ -3,7 +3,7 @@ import type { Replica } from '../../compose/deployment.ts';
 import { type Edge, endsOf, isService, type Service } from '../../system/topology.ts';
 import type { PlayedFault } from '../fault-log.ts';
 import { type RequestOutcome, servedOutcomes } from '../record.ts';
-import { histogramOf, outcomesOf, type Recording } from '../recording.ts';
+import { histogramOf, outcomesOf, type Recording, reasonsOf } from '../recording.ts';
 import { groundOf } from './ground.ts';
 import { type FaultTimes, impactsOf, routeImpactsOf } from './impact.ts';
 import type { Scraper } from './metrics.ts';
@@ -48,7 +48,8 @@ export function observationsOf(evidence: Evidence): (phase: string | null) => Ob
         const count = Object.values(byOutcome).reduce((sum, number) => sum + number, 0);
         const histogram = (outcomes: readonly RequestOutcome[]) => histogramOf(recording, { route, outcomes, ...selected(part) });
         const { timeoutMs } = recording.generator;
-        return { count, byOutcome, timeoutMs, served: histogram(servedOutcomes), awaited: histogram([...servedOutcomes, 'timeout']) };
+        const times = { served: histogram(servedOutcomes), awaited: histogram([...servedOutcomes, 'timeout']) };
+        return { count, byOutcome, timeoutMs, ...times, reasons: part === undefined ? reasonsOf(recording, { route, ...selected() }) : {} };
       },
       ground: (part) => groundOf(evidence, { phases: name === null ? recording.phases : [played ?? []].flat(), window: part ?? window }),
       calls(edge, part = window) {

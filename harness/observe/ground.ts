@@ -2,7 +2,16 @@ import { subjectOf } from '../../chaos/faults.ts';
 import type { Replica } from '../../compose/deployment.ts';
 import type { PlayedFault } from '../fault-log.ts';
 import type { RequestOutcome } from '../record.ts';
-import { latenessOf, msAtPercentile, outcomesOf, paceOf, type RecordedPhase, type Recording } from '../recording.ts';
+import {
+  type GroundSecond,
+  histogramOf,
+  latenessOf,
+  msAtPercentile,
+  outcomesOf,
+  paceOf,
+  type RecordedPhase,
+  type Recording,
+} from '../recording.ts';
 import type { Scraper } from './metrics.ts';
 import type { Ground, Window } from './observations.ts';
 
@@ -21,11 +30,9 @@ export function groundOf(seen: Seen, { phases, window }: { phases: readonly Reco
   const { recording } = seen;
   const stumbles = stumblesOf(recording, phases);
   const isIn = secondsOf(phases, window);
-  const isCalm = calmSeconds(seen, isIn);
+  const isCalm = calmSeconds(seen, untilAnswered(seen, { phases, window }));
   const { lag, hiccups } = latenessOf(recording, isCalm);
   const seconds = recording.ground.filter(isCalm);
-  const mean = (share: 'stealShare' | 'throttledShare') =>
-    seconds.reduce((sum, second) => sum + (second[share] ?? 0), 0) / Math.max(1, seconds.length);
   const pace = recording.pace.filter(isIn);
   const counted = countedByGateways(seen);
 
@@ -37,9 +44,9 @@ export function groundOf(seen: Seen, { phases, window }: { phases: readonly Reco
     ...(stumbles === undefined ? {} : { stumbles }),
     lagMsP99: lag.totalCount === 0 ? 0 : msAtPercentile(lag, 99),
     hiccupMsP999: hiccups.totalCount === 0 ? 0 : msAtPercentile(hiccups, 99.9),
-    loopUtilization: Math.max(0, ...seconds.map(({ loopUtilization }) => loopUtilization)),
-    stealShare: mean('stealShare'),
-    throttledShare: mean('throttledShare'),
+    loopUtilization: Math.max(0, ...seconds.filter(isLongEnough).map(({ loopUtilization }) => loopUtilization)),
+    stealShare: meanOf(seconds, 'stealShare'),
+    throttledShare: meanOf(seconds, 'throttledShare'),
     ...(counted === undefined ? {} : { counted }),
   };
 }
@@ -61,10 +68,42 @@ function secondsOf(phases: readonly RecordedPhase[], { fromMs, untilMs }: Window
   return ({ atMs, phase }) => atMs + secondMs > fromMs && atMs < untilMs && (phase === undefined || names.has(phase));
 }
 
+/**
+ * Those, and all after them until the last answer to a request of these phases may have come: a generator or a machine that pauses then makes answers
+ * late, however punctually their requests were sent. How late visitors of the next phase are then tells of the same threads. What follows a fault is
+ * its aftermath, and as little in doubt.
+ */
+function untilAnswered(seen: Seen, { phases, window }: { phases: readonly RecordedPhase[]; window: Window }): (second: Second) => boolean {
+  const { recording } = seen;
+  const isIn = secondsOf(phases, window);
+  const longestMs = longestResponseMs(recording, phases);
+  if (longestMs === 0 || isTroubled(seen, { fromMs: window.untilMs - secondMs, untilMs: window.untilMs })) return isIn;
+  const isAfter = secondsOf(recording.phases, { fromMs: window.untilMs, untilMs: window.untilMs + longestMs });
+  return (second) => isIn(second) || isAfter(second);
+}
+
+/** Of one who gave up it is the time limit, and the time by which they were sent late; should they be sent very late, the lag says so by itself. */
+function longestResponseMs(recording: Recording, phases: readonly RecordedPhase[]): number {
+  const longest = phases.map(({ name }) => msAtPercentile(histogramOf(recording, { phase: name }), 100));
+  return Math.min(Math.max(0, ...longest), recording.generator.timeoutMs + 2_000);
+}
+
 /** Those among them in which no fault was on. */
-function calmSeconds({ faults, recording }: Seen, isIn: (second: Second) => boolean): (second: Second) => boolean {
-  const troubled = faults.map((fault) => ({ fromMs: fault.askedMs - recording.startMs, untilMs: fault.untilMs - recording.startMs }));
-  return (second) => isIn(second) && !troubled.some(({ fromMs, untilMs }) => fromMs < second.atMs + secondMs && untilMs > second.atMs);
+function calmSeconds(seen: Seen, isIn: (second: Second) => boolean): (second: Second) => boolean {
+  return (second) => isIn(second) && !isTroubled(seen, { fromMs: second.atMs, untilMs: second.atMs + secondMs });
+}
+
+function isTroubled({ faults, recording: { startMs } }: Seen, { fromMs, untilMs }: Window): boolean {
+  return faults.some((fault) => fault.askedMs - startMs < untilMs && fault.untilMs - startMs > fromMs);
+}
+
+/** Of a second that has just begun, one answer may be all that a loop was there for. */
+const isLongEnough = ({ lastsMs = secondMs }: GroundSecond) => lastsMs >= 100;
+
+/** Of all the time that is told of; 0 where the system does not tell. */
+function meanOf(seconds: readonly GroundSecond[], share: 'stealShare' | 'throttledShare'): number {
+  const lastMs = seconds.reduce((sum, { lastsMs = secondMs }) => sum + lastsMs, 0);
+  return seconds.reduce((sum, { lastsMs = secondMs, [share]: taken = 0 }) => sum + lastsMs * taken, 0) / Math.max(1, lastMs);
 }
 
 const secondMs = 1_000;

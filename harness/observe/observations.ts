@@ -39,20 +39,24 @@ export type Answers = {
   count: number;
   byOutcome: Partial<Record<RequestOutcome, number>>;
   /** Response times in microseconds of answers that served the shopper: `ok` and `degraded`. */
-  served: Histogram;
+  served: Times;
   /** Those and the requests that nobody had answered when the shopper gave up; they count with the time limit, and took at least that long. */
-  awaited: Histogram;
+  awaited: Times;
   timeoutMs: number;
+  /** Why the first of them that got no good answer ended so, by outcome; nothing where it is asked for a part of a phase. */
+  reasons?: Partial<Record<RequestOutcome, string>>;
 };
+/** Times in microseconds, as far as an expectation asks for them: whoever judges often need not make histograms for it. */
+export type Times = Pick<Histogram, 'totalCount' | 'getValueAtPercentile'>;
 /**
- * What a verdict stands on. Seconds in which a fault was on are left out of lag, hiccups and shares: a fault may take the generator's machine along.
- * Of visitors and requests all are counted.
+ * What a verdict stands on. Lag, hiccups and shares go on past the end of the window for as long as the longest response took, and seconds in which
+ * a fault was on are left out of them: a fault may take the generator's machine along. Of visitors and requests all are counted, and no others.
  */
 export type Ground = {
   /** Visitors that the schedule holds, and those that came. */
   intended: number;
   arrived: number;
-  /** Requests, and those that were not sent because too many were under way. */
+  /** Requests, and those that were not sent because too many were under way, or for want of a socket. */
   planned: number;
   dropped: number;
   /** Journeys that threw, of visitors who arrived in these phases; what the first of them threw, and in which phase. */

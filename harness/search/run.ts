@@ -2,18 +2,17 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runClock } from '../../core/time.ts';
 import { changesWithout, type Mechanism, type TuningChanges } from '../../system/tuning.ts';
-import { observationsOf } from '../observe/evidence.ts';
 import type { OutlinedPhase } from '../outline.ts';
-import { untilAtRest } from '../rest.ts';
 import type { Watch } from '../run.ts';
 import { inRunScope } from '../run-scope.ts';
 import { isOfMall } from '../scenario.ts';
-import type { Stage } from '../schedule.ts';
 import { createSteps } from '../steps.ts';
 import { setUpTargetTestbed } from '../target-testbed.ts';
 import { setUpTestbed, type Testbed } from '../testbed.ts';
 import type { Moment } from '../timeline.ts';
 import { textsOf } from '../tuning-text.ts';
+import { forgetMs, warmUpMs } from './pauses.ts';
+import { createPlayer, type Player } from './player.ts';
 import type { SearchPlan } from './question.ts';
 import { conclusionOf, rateText, type SearchRecord, type TrialRecord } from './record.ts';
 import { nextStep, type SearchResult, type Step, type Trial } from './search.ts';
@@ -88,10 +87,8 @@ async function play(settings: SearchSettings, { folder, undo, startedAt }: Scope
   };
 }
 
-/** Code that has just started is a third slower, and only much use makes it faster. */
-const [warmUpMs, warmUpTimes] = [12_000, 6];
-
-type Player = ReturnType<typeof createPlayer>;
+/** The warm-up ends with so many times the lowest rate. */
+const warmUpTimes = 6;
 
 async function tryAll({
   plan,
@@ -111,16 +108,16 @@ async function tryAll({
   const trials: TrialRecord[] = [];
   for (;;) {
     const [death] = testbed.deaths();
-    const step: Step =
-      death === undefined
-        ? nextStep(plan, trials.map(asTrial))
-        : { kind: 'done', result: { kind: 'undecided', why: `${death.instance} died (${death.how})` } };
+    const end = player.brokenOff() ?? (death === undefined ? undefined : `${death.instance} died (${death.how})`);
+    const step: Step = end === undefined ? nextStep(plan, trials.map(asTrial)) : { kind: 'done', result: { kind: 'undecided', why: end } };
     if (step.kind === 'done') return { trials, result: step.result };
     const number = trials.length + 1;
     const { ratePerSecond, why } = step;
     const name = `trial ${number}: ${rateText(ratePerSecond)}`;
     const lastsMs = plan.trialMs(ratePerSecond);
     const fromMs = await player.play({ name, stage: { lastsMs, fromPerSecond: ratePerSecond, toPerSecond: ratePerSecond } });
+    // What visitors met who were broken off says nothing of a rate.
+    if (player.brokenOff() !== undefined) continue;
     const seen = await player.seen(name);
     const judged = judgeTrial({ name, seen, within: plan.search.within, seed: seed + number });
     const trial: TrialRecord = { number, ratePerSecond, why, fromMs, lastedMs: lastsMs, ...judged };
@@ -131,57 +128,4 @@ async function tryAll({
   }
 }
 
-/** Governance looks back 10 s at most. */
-const forgetMs = 12_000;
-
 const asTrial = ({ ratePerSecond, outcome }: TrialRecord): Trial => ({ ratePerSecond, outcome });
-
-/** Plays one trial after the other, each from rest and from the beginning of a second, by which it is judged. */
-function createPlayer({
-  testbed,
-  nowMs,
-  signal,
-  watch,
-}: {
-  testbed: Testbed;
-  nowMs: () => number;
-  signal: AbortSignal;
-  watch: SearchSettings['watch'];
-}) {
-  const { driver, spans, scraper, epochMs, replicas } = testbed;
-  let current: { name: string; lastsMs: number; startAtMs: number } | undefined;
-  let firstAtMs: number | undefined;
-
-  driver.onSecond((live) => {
-    // The first second after a trial's start may still tell of the one before.
-    if (current === undefined || live.phase !== current.name) return;
-    const { name, lastsMs, startAtMs } = current;
-    const elapsedMs = Math.min(lastsMs, Math.max(0, nowMs() - startAtMs));
-    watch.moment({ ...live, elapsedMs, lastsMs, faults: [] }, [{ name, fromMs: 0, untilMs: lastsMs, faults: [] }]);
-  });
-
-  return {
-    /** Resolves when the last visitor has gone and the target is at rest; when the trial began, since the first of all. */
-    async play({ name, stage }: { name: string; stage: Stage }): Promise<number> {
-      const { lastsMs } = stage;
-      const earliestMs = nowMs() + leadMs;
-      firstAtMs ??= earliestMs;
-      const startAtMs = firstAtMs + Math.ceil((earliestMs - firstAtMs) / 1_000) * 1_000;
-      current = { name, lastsMs, startAtMs };
-      await driver.play({ name, startAtMs, stages: [stage], arrivals: 'poisson' });
-      await driver.drained();
-      current = undefined;
-      if (!(await untilAtRest({ testbed, timeoutMs: restMs, signal })))
-        watch.note('the machine does not come to rest: it may be busy with something else');
-      return startAtMs - firstAtMs;
-    },
-    seen: async (name: string) => {
-      const recording = await driver.finish();
-      return observationsOf({ recording, spans, samples: scraper, epochMs, replicas, deaths: testbed.deaths(), faults: [] })(name);
-    },
-  };
-}
-
-/** The load is told its start a little ahead, so that it is ready for it. */
-const leadMs = 50;
-const restMs = 30_000;

@@ -1,11 +1,12 @@
-import { type Histogram, JsHistogram } from 'hdr-histogram-js';
+import { highestUs } from '../../core/histogram.ts';
 import { type Random, seededRandom } from '../../core/random.ts';
-import type { Expectation } from '../expect/expectation.ts';
+import { type Expectation, partFrom } from '../expect/expectation.ts';
 import { loadDoubt } from '../expect/validity.ts';
 import { judge } from '../judge.ts';
-import type { Answers, Observations, Window } from '../observe/observations.ts';
+import type { Answers, Observations, Times, Window } from '../observe/observations.ts';
 import { answeredWell, type RequestOutcome, type Verdict } from '../record.ts';
 import { msAtPercentile, newHistogram } from '../recording.ts';
+import { bucketCountsOf, type Cumulated, cumulated, timesDrawn } from './cumulated.ts';
 import type { TrialOutcome } from './search.ts';
 
 /** What one expectation says of a trial. */
@@ -14,6 +15,8 @@ export type TrialVerdict = Omit<Verdict, 'outcome'> & {
   outcome: TrialOutcome;
   /** Of 1,000 trials that are put together from this one's seconds, the share in which it was met; absent where it is unknown. */
   metShare?: number;
+  /** The one that it speaks of, in the trial as it was played; absent where nobody was served or gave up. */
+  percentile?: { quantile: number; ms: number };
   /** Where 95% of them have the percentile that it speaks of. */
   intervalMs?: { from: number; to: number };
 };
@@ -48,8 +51,13 @@ export function judgeTrial({
   resamples?: number;
 }): JudgedTrial {
   const verdictsOn = (observed: Observations) => verdictsOf({ name, seen: observed, within, seed, resamples });
-  const verdicts = withBounds(verdictsOn(seen), seen, verdictsOn);
-  return { outcome: worstOf(verdicts), verdicts, ...summaryOf(seen, within) };
+  // Whatever is asked again is already counted.
+  const once = { ...seen, requests: memoized(seen.requests) };
+  const verdicts = withBounds(verdictsOn(once), once, verdictsOn).map((verdict, index) => ({
+    ...verdict,
+    ...percentileOf(once, within[index]),
+  }));
+  return { outcome: worstOf(verdicts), verdicts, ...summaryOf(once, within) };
 }
 
 /**
@@ -74,11 +82,15 @@ function withBounds(verdicts: TrialVerdict[], seen: Observations, verdictsOn: (s
   });
 }
 
-/** Every time shorter by so much, and none below nothing. */
-function shortened({ served, awaited, ...rest }: Answers, byMs: number): Answers {
-  const shorter = (histogram: Histogram) =>
-    histogramOf([timesOf(histogram).map(([us, count]) => [Math.max(0, us - byMs * 1_000), count] as const)]);
-  return { ...rest, served: shorter(served), awaited: shorter(awaited) };
+/** Every time shorter by so much, and none below nothing; whoever gave up may have missed an answer that was there in time. */
+function shortened({ served, awaited, byOutcome, ...rest }: Answers, byMs: number): Answers {
+  const shorter = (times: Times): Times => {
+    const sum = newHistogram();
+    for (const [bucket, count] of bucketCountsOf(times)) sum.recordValueWithCount(Math.max(0, highestUs(bucket) - byMs * 1_000), count);
+    return sum;
+  };
+  const { timeout = 0, ok = 0, ...others } = byOutcome;
+  return { ...rest, byOutcome: { ...others, ok: ok + timeout }, served: shorter(served), awaited: shorter(awaited) };
 }
 
 function verdictsOf({
@@ -96,7 +108,7 @@ function verdictsOf({
 }): TrialVerdict[] {
   const plain = judge({ phase: name, expectations: within, seen });
   const redrawn = within.map(() => ({ known: 0, met: 0, percentiles: [] as number[] }));
-  for (const again of redrawings(seen, { routes: routesOf(within), random: seededRandom(seed), times: resamples })) {
+  for (const again of redrawings(seen, { random: seededRandom(seed), times: resamples })) {
     for (const [index, expectation] of within.entries()) {
       const tally = redrawn[index];
       if (tally === undefined || plain[index]?.outcome === 'unknown') continue;
@@ -149,35 +161,41 @@ function summaryOf(seen: Observations, within: readonly Expectation[]): Pick<Jud
   return { failedShare, latencyMs: { route, p50: msAtPercentile(awaited, 50), p99: msAtPercentile(awaited, 99) } };
 }
 
+function percentileOf(seen: Observations, expectation: Expectation | undefined): Pick<TrialVerdict, 'percentile'> {
+  const { percentile } = expectation ?? {};
+  if (percentile === undefined || seen.requests(percentile.route, partFrom(seen, percentile.fromMs)).awaited.totalCount === 0) return {};
+  return { percentile: { quantile: percentile.quantile, ms: percentileIn(seen, percentile) } };
+}
+
 function percentileIn(seen: Observations, { route, quantile, fromMs }: NonNullable<Expectation['percentile']>): number {
-  const { window } = seen;
-  return msAtPercentile(seen.requests(route, { ...window, fromMs: window.fromMs + fromMs }).awaited, quantile * 100);
+  return msAtPercentile(seen.requests(route, partFrom(seen, fromMs)).awaited, quantile * 100);
 }
 
 /** The same observations again and again, but for the requests: each time those of other seconds, as many as there were, some of them twice. */
-function* redrawings(
-  seen: Observations,
-  { routes, random, times }: { routes: readonly string[]; random: Random; times: number },
-): Generator<Observations> {
+function* redrawings(seen: Observations, { random, times }: { random: Random; times: number }): Generator<Observations> {
   const ground = memoized(seen.ground);
-  const seconds = secondsOf(seen.window).map((window) => ({
-    atMs: window.fromMs,
-    routes: new Map(routes.map((route) => [route, countsOf(seen.requests(route, window))])),
-  }));
+  const seconds = secondsOf(seen.window);
   if (seconds.length === 0) return;
+  const played = memoized((route: string) => playedOn(seconds.map((window) => seen.requests(route, window))));
   for (let time = 0; time < times; time += 1) {
-    const drawn = seconds.map(() => seconds[Math.floor(random() * seconds.length)]).filter((second) => second !== undefined);
+    const drawn = new Uint32Array(seconds.length);
+    for (const _ of seconds) {
+      const index = Math.floor(random() * seconds.length);
+      drawn[index] = (drawn[index] ?? 0) + 1;
+    }
     // Asked for twice: by the expectation, and for the interval of its percentile.
     const requests = memoized((route: string, part?: Window) =>
-      sumOf(
-        drawn
-          .filter(({ atMs }) => part === undefined || (atMs >= part.fromMs && atMs < part.untilMs))
-          .flatMap((second) => second.routes.get(route) ?? []),
+      answersIn(
+        played(route),
+        drawn.map((often, index) => (isIn(part, seconds[index]) ? often : 0)),
       ),
     );
     yield { ...seen, requests, ground };
   }
 }
+
+const isIn = (part: Window | undefined, second: Window | undefined) =>
+  part === undefined || (second !== undefined && second.fromMs >= part.fromMs && second.fromMs < part.untilMs);
 
 const secondMs = 1_000;
 
@@ -189,45 +207,39 @@ function secondsOf({ fromMs, untilMs }: Window): Window[] {
   }));
 }
 
-/** A second on one route: how its requests ended, and its times as values with how often they occurred. */
-type Counts = { count: number; byOutcome: Answers['byOutcome']; timeoutMs: number; served: Times; awaited: Times };
-type Times = readonly (readonly [valueUs: number, count: number])[];
+/** All seconds on one route: of each how its requests ended, and the times of all. */
+type Played = {
+  timeoutMs: number;
+  counts: readonly number[];
+  byOutcome: readonly { outcome: RequestOutcome; counts: readonly number[] }[];
+  served: Cumulated;
+  awaited: Cumulated;
+};
 
-const countsOf = ({ served, awaited, ...rest }: Answers): Counts => ({ ...rest, served: timesOf(served), awaited: timesOf(awaited) });
-
-function timesOf(histogram: Histogram): Times {
-  // Adding up makes one of these, but is typed as what it has in common with the histograms of WebAssembly, which cannot be walked through.
-  if (!(histogram instanceof JsHistogram)) throw new TypeError('Expected a histogram that is kept in JavaScript');
-  const times: [number, number][] = [];
-  const values = histogram.recordedValuesIterator;
-  values.reset();
-  while (values.hasNext()) {
-    const { valueIteratedTo, countAtValueIteratedTo } = values.next();
-    times.push([valueIteratedTo, countAtValueIteratedTo]);
-  }
-  return times;
-}
-
-function sumOf(seconds: readonly Counts[]): Answers {
-  const byOutcome: Partial<Record<RequestOutcome, number>> = {};
-  for (const second of seconds) {
-    for (const [outcome, count] of Object.entries(second.byOutcome) as [RequestOutcome, number][]) {
-      byOutcome[outcome] = (byOutcome[outcome] ?? 0) + count;
-    }
-  }
+function playedOn(seconds: readonly Answers[]): Played {
+  const outcomes = new Set(seconds.flatMap(({ byOutcome }) => Object.keys(byOutcome) as RequestOutcome[]));
+  const awaited = cumulated(seconds.map((second) => second.awaited));
+  // Who was served is among those who waited: where nobody gave up they are the same.
+  const gaveUp = seconds.some((second) => second.served.totalCount !== second.awaited.totalCount);
   return {
-    count: seconds.reduce((sum, { count }) => sum + count, 0),
-    byOutcome,
     timeoutMs: seconds[0]?.timeoutMs ?? 0,
-    served: histogramOf(seconds.map(({ served }) => served)),
-    awaited: histogramOf(seconds.map(({ awaited }) => awaited)),
+    counts: seconds.map(({ count }) => count),
+    byOutcome: [...outcomes].map((outcome) => ({ outcome, counts: seconds.map(({ byOutcome }) => byOutcome[outcome] ?? 0) })),
+    served: gaveUp ? cumulated(seconds.map(({ served }) => served)) : awaited,
+    awaited,
   };
 }
 
-function histogramOf(parts: readonly Times[]): Histogram {
-  const sum = newHistogram();
-  for (const part of parts) for (const [valueUs, count] of part) sum.recordValueWithCount(valueUs, count);
-  return sum;
+/** The answers of these seconds together, each as often as it was drawn. */
+function answersIn({ timeoutMs, counts, byOutcome, served, awaited }: Played, often: Uint32Array): Answers {
+  const drawn = (each: readonly number[]) => each.reduce((sum, count, second) => sum + count * (often[second] ?? 0), 0);
+  return {
+    count: drawn(counts),
+    byOutcome: Object.fromEntries(byOutcome.map((one) => [one.outcome, drawn(one.counts)])),
+    timeoutMs,
+    served: timesDrawn(served, often),
+    awaited: timesDrawn(awaited, often),
+  };
 }
 
 /** Remembers the last answers, by the text of what was asked. */

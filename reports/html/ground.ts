@@ -22,7 +22,7 @@ export function groundOf(record: RunRecord): Ground {
   return { time, seconds, bands: html`${faultBands(record, time)}${phaseBands(record, time)}` };
 }
 
-/** The phases with their load over the axis; it stays in sight while the panels scroll by. */
+/** The phases with their load over the axis; it stays in sight while the panels scroll by. What has no room is left out, the longest first. */
 export function phaseStrip(record: RunRecord, { time }: Ground): Markup {
   const { phases } = record;
   const who = hasMall(record) ? 'shoppers' : 'visitors';
@@ -30,7 +30,7 @@ export function phaseStrip(record: RunRecord, { time }: Ground): Markup {
     ({ name, fromMs, untilMs, load, ...rates }) => {
       const rate = rateOf(rates);
       const told = rate?.replace('/s', ` ${who}/s`);
-      return html`<li style="${placed(time, fromMs, untilMs)}" title="${name}: ${load}${told !== undefined && `, ${told}`}"><b>${name}</b> <span>${load}</span>${rate !== undefined && load !== rate && html` <small>${told}</small>`}</li>`;
+      return html`<li style="${placed(time, fromMs, untilMs)}" title="${name}: ${load}${told !== undefined && `, ${told}`}"><b>${name}</b>${rate !== undefined && load !== rate && html` <small>${told}</small>`} <span>${load}</span></li>`;
     },
   )}</ol></div><div class="ends"></div>${axis(time)}</div>`;
 }

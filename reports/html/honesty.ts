@@ -2,10 +2,11 @@ import type { GroundPoint, RunRecord } from '../../harness/record.ts';
 import { formatBytes, formatCount, formatMoment, formatMs, formatShare } from '../format.ts';
 import type { Markup } from './markup.ts';
 import { html, unbroken } from './markup.ts';
+import { hasMall } from './verdicts.ts';
 
 /** What a reader needs to know before believing the rest: did the generator keep pace, did all spans arrive, on what did this run. */
 export function honestySection(record: RunRecord): Markup {
-  const { version, scenario, run, deaths } = record;
+  const { version, scenario, run } = record;
   const { machine } = run;
   const limits = limitsOf(record);
   return html`<section id="honesty" aria-labelledby="honesty-title"><h2 id="honesty-title">How far to trust this</h2>
@@ -17,9 +18,7 @@ ${card('Run', [
   ['scenario', scenario.file],
   ['seed', String(run.seed)],
   ['started', run.startedAt],
-  ['processes that died', deaths.length === 0 ? 'none' : deaths.map(({ instance, how }) => `${instance} (${how})`).join(', ')],
-  ['tuned', (run.tuned ?? []).length === 0 ? 'nothing' : (run.tuned ?? []).join(', ')],
-  ['switched off', run.without.length === 0 ? 'nothing' : run.without.join(', ')],
+  ...(hasMall(record) ? mallFacts(record) : []),
   ['record version', String(version)],
 ])}
 ${card('Machine', [
@@ -46,11 +45,11 @@ function limitsOf({ generator, ground = [], spans, leftOut, requests }: RunRecor
   const limits: [boolean, string][] = [
     [
       dropped > 0,
-      `How ${formatCount(dropped)} of ${formatCount(planned)} requests would have gone: too many were in flight, and they were not sent.`,
+      `How ${formatCount(dropped)} of ${formatCount(planned)} requests would have gone: too many were in flight, or this machine had no socket left, and they were not sent.`,
     ],
     [
       (stumbles?.count ?? 0) > 0,
-      `How ${formatCount(stumbles?.count ?? 0)} visits would have gone on: the journey itself threw, first${inPhase(stumbles?.phases?.[0]?.phase)}: ${stumbles?.first ?? 'unknown'}`,
+      `How ${formatCount(stumbles?.count ?? 0)} ${stumbles?.count === 1 ? 'visit' : 'visits'} would have gone on: the journey itself threw, first${inPhase(stumbles?.phases?.[0]?.phase)}: ${stumbles?.first ?? 'unknown'}`,
     ],
     [
       timeouts > 0,
@@ -81,7 +80,7 @@ function generatorFacts({ generator, ground = [] }: RunRecord): Fact[] {
   return [
     ['planned', formatCount(planned)],
     ['sent', `${formatCount(sent)} (${formatShare(sent / Math.max(planned, 1))})`],
-    ['dropped, too many in flight', formatCount(dropped)],
+    ['dropped, never sent', formatCount(dropped)],
     ...optional('journeys that threw', stumbles?.count, formatCount),
     ['lag p50', formatMs(generator.lagMsP50)],
     ['lag p99', formatMs(generator.lagMsP99)],
@@ -98,6 +97,14 @@ function generatorFacts({ generator, ground = [] }: RunRecord): Fact[] {
       formatShare,
     ),
     ['priority raised', generator.priorityRaised ? 'yes' : 'no, the system refused'],
+  ];
+}
+
+function mallFacts({ run: { tuned = [], without }, deaths }: RunRecord): Fact[] {
+  return [
+    ['processes that died', deaths.length === 0 ? 'none' : deaths.map(({ instance, how }) => `${instance} (${how})`).join(', ')],
+    ['tuned', tuned.length === 0 ? 'nothing' : tuned.join(', ')],
+    ['switched off', without.length === 0 ? 'nothing' : without.join(', ')],
   ];
 }
 

@@ -6,7 +6,7 @@ import { html, trusted, unbroken } from './markup.ts';
 
 /** What was found, why, and under which circumstances. */
 export function headerSection(record: RunRecord): Markup {
-  const { scenario, run, outcome, why, capacity, phases, mall, aborted } = record;
+  const { scenario, run, outcome, why, capacity, phases, mall, target, visitors, aborted } = record;
   const lastedMs = (phases.at(-1)?.untilMs ?? 0) - (phases[0]?.fromMs ?? 0);
   const facts: [string, string][] = [
     ['When', `${run.startedAt.slice(0, 16).replace('T', ' ')} UTC`],
@@ -14,6 +14,8 @@ export function headerSection(record: RunRecord): Markup {
     ['Machine', `${counted(run.machine.cores, 'core')}, ${run.machine.cpu}`],
     ...(capacity === undefined ? [] : ([['Capacity', capacityOf(capacity)]] as [string, string][])),
     ...(hasMall(record) ? ([['Mall', mallOf(mall)]] as [string, string][]) : []),
+    ...(target === undefined ? [] : ([['Target', targetOf(target)]] as [string, string][])),
+    ...(visitors === undefined ? [] : ([['Visitors', visitors]] as [string, string][])),
     ['Requests', requestsOf(record)],
     ...(run.without.length === 0 ? [] : ([['Switched off', run.without.join(', ')]] as [string, string][])),
     ...((run.tuned ?? []).length === 0 ? [] : ([['Tuned', (run.tuned ?? []).join(', ')]] as [string, string][])),
@@ -73,6 +75,8 @@ const mallOf = ({ replicas }: RunRecord['mall']) =>
   Object.entries(replicas)
     .map(([service, count]) => (count === 1 ? service : `${service} × ${count}`))
     .join(', ');
+
+const targetOf = ({ address, proto = [] }: NonNullable<RunRecord['target']>) => [address, ...proto].join(', ');
 
 function capacityOf(capacity: NonNullable<RunRecord['capacity']>): string {
   const { shoppersPerSecond, requestsPerSecond, connections, measuredMs, takenPerSecond } = capacity;

@@ -13,7 +13,7 @@ export const liveSecond: Live = {
   plannedPerSecond: 1_512,
   sentPerSecond: 1_498,
   inFlight: 81,
-  latencyMs: { p50: 31.23, p99: 412.7 },
+  latencyMs: { p50: { ms: 31.23, isCensored: false }, p99: { ms: 412.7, isCensored: false } },
   lagMsMax: 0.42,
   outcomes: { ok: 300, limited: 1, shed: 120, degraded: 30, timeout: 3 },
   faults: ['orders->payment: slowed by 1s ± 200ms'],

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { LedgerMessage } from '../ledger/ledger.ts';
-import type { HiccupOrder, HiccupStart } from './hiccup-thread.ts';
+import type { HiccupEvent, HiccupOrder, HiccupStart } from './hiccup-thread.ts';
 
 /**
  * Canaries, one for every core: threads that do nothing but wake every millisecond, and see how late. What they see was neither the generator nor
@@ -11,13 +11,13 @@ import type { HiccupOrder, HiccupStart } from './hiccup-thread.ts';
 export type Hiccups = {
   /** The run starts at `startMs` of its clock. Before that nothing is recorded; window n of the ledger is the run's second n from then on. */
   begin: (startMs: number) => void;
-  /** Ends the canaries. When it resolves, the last of what they saw has gone to `onLedger`. */
-  stop: () => Promise<void>;
+  /** When it resolves, all that the canaries have seen so far has gone to `onLedger`, also of the second that has begun. They go on. */
+  flush: () => Promise<void>;
 };
 
 /**
  * `onLedger` gets what canary number `canary` recorded, in µs under the measure `hiccup` (route 0, outcome 0), a second at a time; `giveBack` is for
- * the slots that have been read. `onError` hears why a canary ended before it was stopped; without it, that is an uncaught exception.
+ * the slots that have been read. `onError` hears why a canary ended; without it, that is an uncaught exception.
  */
 export function startHiccups({
   epochOffsetNs,
@@ -44,23 +44,27 @@ export function startHiccups({
       Atomics.notify(orders, 0);
     };
     worker.on('error', onError);
-    worker.on('message', (message: LedgerMessage) => onLedger(canary, message, (slots) => order({ kind: 'released', slots })));
+    const onceFlushed: (() => void)[] = [];
+    worker.on('message', (event: HiccupEvent) => {
+      if (event.kind === 'flushed') onceFlushed.shift()?.();
+      else onLedger(canary, event, (slots) => order({ kind: 'released', slots }));
+    });
     // A process that has nothing else to do may leave.
     worker.unref();
-    const end = () => {
-      order({ kind: 'stop' });
-      worker.ref();
-      return ended;
+    const flush = () => {
+      const flushed = new Promise<void>((resolve) => onceFlushed.push(resolve));
+      order({ kind: 'flush' });
+      return Promise.race([flushed, ended]);
     };
-    return { order, end };
+    return { order, flush };
   });
 
   return {
     begin: (startMs) => {
       for (const { order } of canaries) order({ kind: 'begin', startMs });
     },
-    stop: async () => {
-      await Promise.all(canaries.map(({ end }) => end()));
+    flush: async () => {
+      await Promise.all(canaries.map(({ flush }) => flush()));
     },
   };
 }

@@ -36,7 +36,7 @@ test('what a journey and its file print is in the log of the run, and told when 
 test('a journey that prints nothing leaves no log, and nothing is said of one', async () => {
   const { code, output, made } = await outcomeOf('silent', { visit: look });
   expect(code, output).toBe(0);
-  expect(readdirSync(join(made, 'logs'))).toEqual([]);
+  expect(readdirSync(made)).not.toContain('logs');
   expect(output).not.toContain('the journey');
 });
 

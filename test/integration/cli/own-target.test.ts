@@ -30,7 +30,7 @@ test('a target of its own is visited, judged and reported, and nothing is left b
   ]);
   expectFirstBytesWithinService(record);
 
-  expect(readdirSync(made).toSorted()).toEqual(['buy.hlog', 'list.hlog', 'logs', 'record.json', 'report.html']);
+  expect(readdirSync(made).toSorted()).toEqual(['buy.hlog', 'list.hlog', 'record.json', 'report.html']);
   expect(readFileSync(join(made, 'report.html'), 'utf8')).toContain('visits a shop');
   for (const step of ['list', 'buy']) {
     const reader = new HistogramLogReader(readFileSync(join(made, `${step}.hlog`), 'utf8'));
@@ -51,13 +51,18 @@ test('a gRPC target is visited too, its .proto looked up from the folder of the 
     ['amend', 'failed', 60],
     ['place', 'ok', 60],
   ]);
+  expect(record.requests.map(({ route, firstReason }) => [route, firstReason]).toSorted()).toEqual([
+    ['amend', expect.stringMatching(/^UNIMPLEMENTED: /)],
+    ['place', undefined],
+  ]);
+  expect(record.target).toEqual({ address: `grpc://${orders.address}`, proto: ['../servers/shop.proto'] });
   expectFirstBytesWithinService(record);
 });
 
 test('an expectation that is missed exits with 1', async () => {
   const { code, output, record } = await runOf(story('misses', { visit: "await step('list', get('/nowhere'));" }));
   expect(code, output).toBe(1);
-  expect(record.verdicts).toMatchObject([{ outcome: 'missed', observed: '100.0% of 60 (60 failed)' }]);
+  expect(record.verdicts).toMatchObject([{ outcome: 'missed', observed: '100.0% of 60 (60 failed, first: status 401)' }]);
 });
 
 test('visitors wait as long as their scenario says, in as many threads', async () => {
@@ -72,7 +77,7 @@ test('visitors wait as long as their scenario says, in as many threads', async (
   expect(record.requests).toMatchObject([{ route: 'list', outcome: 'timeout', count: 60 }]);
   expect(record.requests[0]?.firstByteMs).toBeUndefined();
   expect(record.verdicts).toMatchObject([
-    { outcome: 'unknown', observed: 'at least 300.0 ms over 60 requests: shoppers gave up before the limit' },
+    { outcome: 'unknown', observed: 'at least 300.0 ms over 60 requests: visitors gave up before the limit' },
     { outcome: 'missed', observed: '100.0% of 60 (60 timeout)' },
   ]);
   expect(readFileSync(join(made, 'report.html'), 'utf8')).toContain('≥ 300 ms');
@@ -84,7 +89,7 @@ test('no more visitors are under way than their scenario says, in all threads to
   const file = story('crowded', { rest: "visitors: { timeout: '2s', atMost: 5, threads: 2 }" });
   const { code, output, record } = await runOf(file, `http://${silent.address}`);
   expect(code, output).toBe(2);
-  expect(record.generator).toMatchObject({ planned: 60, sent: 4, dropped: 56, peakInFlight: 4 });
+  expect(record.generator).toMatchObject({ planned: 60, sent: 5, dropped: 55, peakInFlight: 5 });
 });
 
 test('a load that hurts its target too much ends at once, and proves nothing', async () => {
@@ -103,6 +108,26 @@ test('a load that hurts its target too much ends at once, and proves nothing', a
   expect(record.phases.map(({ untilMs }) => untilMs)).toEqual([record.aborted?.atMs]);
   expect(record.aborted?.atMs).toBeLessThan(60_000);
   expect(record.generator.sent).toBeLessThan(60 * 60);
+});
+
+test('a journey that swallows everything, or never ends, is broken off all the same', async () => {
+  await using slow = await startServer('answers-after-100ms');
+  const swallows = [
+    "const look = () => step('list', get('/'), { accepts: () => false });",
+    'if (number % 3 === 0) for (;;) await look().catch(() => {});',
+    // Nobody hears what becomes of this.
+    'if (number % 3 === 1) (async () => { for (;;) await look(); })();',
+    'await new Promise(() => {});',
+  ];
+  const file = story('swallows', {
+    visit: swallows.join('\n'),
+    lasts: '10m',
+    rest: "stopConditions: [abortWhen('list', { errorsAbove: '50%', for: '1s' })]",
+  });
+  const { code, output, record } = await runOf(file, `http://${slow.address}`);
+  expect(code, output).toBe(2);
+  expect(record).toMatchObject({ outcome: 'unknown', why: expect.stringContaining('more than 50% of list requests fail for 1s') });
+  expect(record.generator.stumbles).toEqual({ count: 0 });
 });
 
 test('a journey that throws proves nothing, and what it threw first is told', async () => {
@@ -156,6 +181,11 @@ test.each<[string, () => string, string]>([
     () => story('uncaught', { lasts: '10m', visit: "if (number === 9) setTimeout(() => { throw new Error('too late'); });" }),
     "The visitors of 'a story' broke the load off: too late",
   ],
+  [
+    'a journey that fails beside its steps',
+    () => story('beside', { lasts: '10m', visit: "if (number === 9) (async () => { throw new Error('unheard'); })();" }),
+    "The visitors of 'a story' broke the load off: unheard",
+  ],
 ])('%s gets one sentence and exit 3', async (_, file, sentence) => {
   const { code, output } = await outcomeOf(file());
   expect(code).toBe(3);
@@ -164,9 +194,13 @@ test.each<[string, () => string, string]>([
   expect(output).not.toMatch(/\n\s+at |node:internal/);
 });
 
-test.each(['--tune', '--without'])('%s is of the mall', async (flag) => {
-  const { code, output } = await outcomeOf(story('tuned', {}), [flag, flag === '--tune' ? 'mall.breaker.judges=cause' : 'breaker']);
-  expect([code, output.trim()]).toEqual([3, '--tune and --without are of the mall; this scenario has a target of its own']);
+test.each([
+  ['--tune', 'mall.breaker.judges=cause'],
+  ['--without', 'breaker'],
+  ['--capacity', '300'],
+])('%s is of the mall', async (flag, value) => {
+  const { code, output } = await outcomeOf(story('tuned', {}), [flag, value]);
+  expect([code, output.trim()]).toEqual([3, '--tune, --without and --capacity are of the mall; this scenario has a target of its own']);
 });
 
 test('Ctrl-C ends visits that would have lasted for minutes, and leaves nothing behind', async () => {

@@ -80,6 +80,12 @@ test.each<[string, () => string[], string]>([
     "Expected --without to be one of breaker, shedding, p2c, deadlines, retries, limits, cache, got 'brakes'",
   ],
   ['a seed that is no number', () => ['run', 'flash-sale', '--seed', 'x'], "Expected --seed to be a whole number from 0, got 'x'"],
+  [
+    'a seed below 0',
+    () => ['run', 'flash-sale', '--seed', '-1'],
+    "Expected the value of --seed after it, got '-1', which begins with a dash",
+  ],
+  ['runs in no folder', () => ['run', 'flash-sale', '--runs', ''], "Expected --runs to be a folder, got ''"],
   ['a capacity of nothing', () => ['run', 'flash-sale', '--capacity', '0'], "Expected --capacity to be a number above 0, got '0'"],
   ['two scenarios', () => ['run', 'flash-sale', 'flash-sale'], "Expected one scenario, got 'flash-sale flash-sale'"],
   [
@@ -96,15 +102,29 @@ test.each<[string, () => string[], string]>([
     () => ['run', scenarioFile('fault', { fault: "slow('user->payment', { by: '1s' })" })],
     "got 'user->payment'",
   ],
-  ['a wrong unit', () => ['run', scenarioFile('unit', { expectation: "latency('browse').p50.below('250')" })], "got '250'"],
+  [
+    'a wrong unit',
+    () => ['run', scenarioFile('unit', { expectation: "latency('browse').p50.below('250')" })],
+    "unit.ts:4: Expected a duration such as '250ms', '30s' or '2m', got '250'",
+  ],
   ['a wrong route', () => ['run', scenarioFile('route', { expectation: "latency('chekout').p50.below('1s')" })], "got 'chekout'"],
-  ['a wrong duration', () => ['run', scenarioFile('lasts', { lasts: '4 seconds' })], "Phase 'only': Expected a duration"],
+  ['a wrong duration', () => ['run', scenarioFile('lasts', { lasts: '4 seconds' })], "Phase 'only': 'lasts': Expected a duration"],
   [
     'a percentile too fine for its phase',
     () => ['run', scenarioFile('fine', { expectation: "latency('browse').p99.below('1s')" })],
     'needs 1000 browse requests, the load is sure to give only 157',
   ],
-  ['a file with a syntax error', () => ['run', scenarioFile('syntax', { head: 'const = 1;' })], 'syntax.ts: '],
+  ['a file with a syntax error', () => ['run', scenarioFile('syntax', { head: 'const = 1;' })], 'syntax.ts:2: '],
+  [
+    'a file that ends the process',
+    () => ['run', scenarioFile('exit', { head: 'process.exit(0);' })],
+    'exit.ts: expected it to export a scenario, but it ends',
+  ],
+  [
+    'a file that is never imported',
+    () => ['run', scenarioFile('hang', { head: 'await new Promise(() => {});' })],
+    'hang.ts: expected it to export a scenario, but its top level',
+  ],
   ['a file that exports no scenario', () => ['run', join(root, 'core/units.ts')], 'expected its default export to be scenario('],
 ])('%s gets one sentence and exit 3', async (_name, args, sentence) => {
   const { code, output } = await answerTo(...args());

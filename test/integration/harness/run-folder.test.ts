@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { UsageError } from '../../../core/errors.ts';
-import { openRunFolder } from '../../../harness/run-folder.ts';
+import { openRunFolder, tidyRunFolder } from '../../../harness/run-folder.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -20,6 +20,17 @@ test('a run gets a folder of its own, named after scenario and time', async () =
   const made = await openRunFolder({ runs: join(folder, 'runs'), name: 'flash-sale', at });
   expect(made).toBe(join(folder, 'runs', 'flash-sale-2026-01-02_03-04-05-678'));
   expect(readdirSync(made)).toEqual(['logs']);
+});
+
+test('a folder of logs is kept only where something is in it', async () => {
+  const made = await openRunFolder({ runs: join(folder, 'runs'), name: 'flash-sale', at });
+  writeFileSync(join(made, 'logs', 'redis.log'), 'ready');
+  await tidyRunFolder(made);
+  expect(readdirSync(join(made, 'logs'))).toEqual(['redis.log']);
+  rmSync(join(made, 'logs', 'redis.log'));
+  await tidyRunFolder(made);
+  await tidyRunFolder(made);
+  expect(readdirSync(made)).toEqual([]);
 });
 
 test('a runs folder that is a file is refused in one sentence', async () => {

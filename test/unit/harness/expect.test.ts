@@ -25,6 +25,7 @@ const wellGround: Ground = {
 function seen(facts: {
   servedMs?: readonly number[];
   byOutcome?: Partial<Record<RequestOutcome, number>>;
+  reasons?: Partial<Record<RequestOutcome, string>>;
   lagMsP99?: number;
   /** Requests that nobody answered within 5 s. */
   timeouts?: number;
@@ -54,7 +55,7 @@ function seen(facts: {
   const count = Object.values(byOutcome).reduce((sum, number) => sum + number, 0);
   return {
     window,
-    requests: () => ({ count, byOutcome, served, awaited, timeoutMs: 5_000 }),
+    requests: () => ({ count, byOutcome, served, awaited, timeoutMs: 5_000, reasons: facts.reasons ?? {} }),
     ground: () => ({ ...wellGround, planned: count, lagMsP99: facts.lagMsP99 ?? 0, dropped: facts.dropped ?? 0, ...facts.ground }),
     calls: (_edge, within) => ({
       count: 0,
@@ -210,6 +211,36 @@ test('sold out is an answer, every refusal is an error', () => {
   const shed = claim.judge(seen({ byOutcome: { ok: 99, shed: 1 } }));
   expect(shed).toEqual({ outcome: 'missed', observed: '1.00% of 100 (1 shed)' });
   expect(claim.judge(seen({})).outcome).toBe('unknown');
+});
+
+test.each<[Partial<Record<RequestOutcome, number>>, string]>([
+  [{ failed: 207 }, '100.0% of 207 (207 failed, first: self-signed certificate)'],
+  [{ shed: 7, failed: 1, reset: 2 }, '100.0% of 10 (7 shed, 1 failed, 2 reset, first reset: The connection was closed)'],
+  [{ shed: 10 }, '100.0% of 10 (10 shed)'],
+  [{ refused: 10 }, '100.0% of 10 (10 refused)'],
+])('of errors %j the commonest that does not explain itself is told why', (byOutcome, observed) => {
+  const reasons = { failed: 'self-signed certificate', reset: 'The connection was closed', shed: 'status 503' };
+  expect(errors('checkout').below('1%').judge(seen({ byOutcome, reasons })).observed).toBe(observed);
+});
+
+test.each<[string, Partial<Ground>]>([
+  ['the load generator itself was 251.0 ms late at p99', { lagMsP99: 251 }],
+  ['the machine itself paused: for 501.0 ms at p99.9 of every millisecond', { hiccupMsP999: 501 }],
+])('errors that timeouts decide are unknown when %s, for it may have let them wait', (why, ground) => {
+  const claim = errors('checkout').below('1%');
+  const judged = (byOutcome: Partial<Record<RequestOutcome, number>>) => claim.judge(seen({ byOutcome, ground }));
+  expect(judged({ ok: 97, timeout: 2, shed: 0, wrongAnswer: 1 }).outcome).toBe('missed');
+  expect(judged({ ok: 998, timeout: 1, wrongAnswer: 1 }).outcome).toBe('met');
+  expect(judged({ ok: 980, timeout: 12, wrongAnswer: 8 })).toEqual({
+    outcome: 'unknown',
+    observed: `2.00% of 1000 (12 timeout, 8 wrong answer), but ${why}`,
+  });
+});
+
+test('timeouts of a generator and a machine that were in time are the fault of nobody else', () => {
+  const claim = errors('checkout').below('1%');
+  const ground = { lagMsP99: 250, hiccupMsP999: 500 };
+  expect(claim.judge(seen({ byOutcome: { ok: 98, timeout: 2 }, ground })).outcome).toBe('missed');
 });
 
 test('a breaker opens with its first refusal, in time or too late', () => {
@@ -481,6 +512,23 @@ test('limits that nothing could meet are refused', () => {
   expect(() => amplification('orders->payment').below(0)).toThrow('Expected an amplification above 0 for orders->payment, got 0');
   expect(() => errors('checkout').below('0%')).toThrow('cannot fail');
   expect(() => shedding('gateway').between('90%', '2%')).toThrow("got between('90%', '2%')");
+  expect(() => latency('browse').p50.below('0ms')).toThrow("Expected a limit above 0 for the latency of browse, got '0ms'");
+});
+
+test('a percentile that nobody measures is refused by its name', () => {
+  const percentiles: Record<string, unknown> = latency('browse');
+  expect(() => percentiles.p42).toThrow("Expected a percentile out of p50, p95, p99, got 'p42'");
+  expect(Object.keys(percentiles)).toEqual(['p50', 'p95', 'p99']);
+  // What is no expectation is asked for its sentence.
+  expect(percentiles.sentence).toBeUndefined();
+});
+
+test.each([
+  () => latency('browse').p50.below('1s', { form: '1s' } as never),
+  () => latency('browse').p50.within(2, 'calm', { form: '1s' } as never),
+  () => errors('browse').below('1%', { form: '1s' } as never),
+])('a misspelled option of an expectation is refused: %#', (make) => {
+  expect(make).toThrow("Expected the options of an expectation to have 'from' only, got 'form'");
 });
 
 test('names that the mall does not have are refused when a scenario is read', () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { PlayedFault } from '../../../harness/fault-log.ts';
 import { conclude, type JudgedExpectation } from '../../../harness/judge.ts';
 
 const verdict = (outcome: JudgedExpectation['outcome']): JudgedExpectation => ({
@@ -21,6 +22,13 @@ test('a run that stopped at its precondition is unknown, even where something wa
     outcome: 'unknown',
     why: "The run stopped after 'calm', its precondition: it is missed - so",
   });
+});
+
+test.each<[string, readonly PlayedFault[]]>([
+  ['The run was aborted: too much', []],
+  ['The run was aborted and all faults undone: too much', [{} as PlayedFault]],
+])('an aborted run says: %s', (why, faults) => {
+  expect(conclude({ verdicts: [verdict('met')], abortedBy: 'too much', faults })).toEqual({ outcome: 'unknown', why });
 });
 
 test('a run that expected nothing proves nothing', () => {

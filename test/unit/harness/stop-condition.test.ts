@@ -48,7 +48,13 @@ test.each([
     'Expected abortWhen to watch a route (browse, view, checkout) or an edge',
   ],
   [() => abortWhen('browse', { errorsAbove: '500%', for: '3s' }), "Expected a percentage from '0%' to '100%', got '500%'"],
-  [() => abortWhen('browse', { errorsAbove: '50%', for: '3' as '3s' }), 'Expected a duration such as'],
+  [() => abortWhen('browse', { errorsAbove: '50%', for: '3' as '3s' }), "'for': Expected a duration such as"],
+  [() => abortWhen('browse', { errorsAbove: '50%', for: '0s' }), "Expected abortWhen to have a time above 0 in 'for', got '0s'"],
+  [
+    () => abortWhen('browse', { errorsAbove: '50%', for: '3s', form: '1s' } as never),
+    "Expected the limit of abortWhen to have 'errorsAbove' and 'for' only, got 'form'",
+  ],
+  [() => abortWhen('browse', undefined as never), 'Expected the limit of abortWhen to be an object, got nothing'],
   // @ts-expect-error no such step
   [() => vocabulary('list').abortWhen('lst', { errorsAbove: '101%', for: '3s' }), "Expected a percentage from '0%' to '100%', got '101%'"],
 ])('refuses what it cannot watch %#', (make, sentence) => {

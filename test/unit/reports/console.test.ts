@@ -34,6 +34,13 @@ test.each([20, 40, 60, 80, 120, 200])('keeps every line of the verdicts within %
   }
 });
 
+test('what was told or observed moves no cursor', () => {
+  const verdicts = record.verdicts.map((verdict) => ({ ...verdict, observed: 'a\u001b[2Jb' }));
+  const table = verdictTable({ ...record, verdicts, why: 'c\u0007' }, { colour: false, width: 100 });
+  expect(table).toContain('a [2Jb');
+  expect(table).not.toMatch(/(?!\n)\p{Cc}/u);
+});
+
 test('says the same with colour and without', () => {
   expect(stripVTControlCharacters(verdictTable(record, { colour: true, width: 100 })).replaceAll(/ +$/gm, '')).toBe(
     verdictTable(record, { colour: false, width: 100 }),
@@ -49,6 +56,35 @@ test('tells how the load went: what was sent, how late the generator was, and ho
   expect(of({})).toContain('\nLoad: 100 of 100 requests sent, generator lag 1.87 ms at p99, longest hiccup 96.3 ms\n');
   expect(of({ sent: 93, dropped: 7 })).toContain('Load: 93 of 100 requests sent, 7 dropped, ');
   expect(of({ stumbles: { count: 3, first: 'no seat' } })).toContain('3 visits ended because the journey threw');
+  expect(of({ stumbles: { count: 1, first: 'no seat' } })).toContain('1 visit ended because the journey threw');
+});
+
+test('tells where the load went, and what was set of its visitors', () => {
+  const table = verdictTable(
+    { ...record, target: { address: 'grpc://127.0.0.1:50051', proto: ['shop.proto'] }, visitors: 'time limit 30 s, 2 threads' },
+    { colour: false, width: 200 },
+  ).replaceAll(/\s+/g, ' ');
+  expect(table).toMatch(/ Load on grpc:\/\/127\.0\.0\.1:50051: [\d,]+ of .*, visitors: time limit 30 s, 2 threads /);
+});
+
+test('tells why requests failed that no verdict tells of, each outcome in a line, and of no refusal by design', () => {
+  const requests = (['ok', 'shed', 'failed', 'refused'] as const).flatMap((outcome) =>
+    ['rush', 'before'].map((phase) => ({
+      phase,
+      route: 'view',
+      outcome,
+      count: 1_000,
+      histogram: '',
+      firstReason: `${outcome} in ${phase}`,
+    })),
+  );
+  const linesOf = (verdicts: typeof record.verdicts) =>
+    verdictTable({ ...record, requests, verdicts }, { colour: false, width: 200 }).match(/^[\d,]+ .*first .*$/gm);
+  const failed = "2,000 failed, first view in 'before': failed in before";
+  const refused = "2,000 refused, first view in 'before': refused in before";
+  expect(linesOf(record.verdicts)).toEqual([failed, refused]);
+  const told = { phase: 'before', sentence: 'few fail', outcome: 'missed', observed: '9% (first: failed in before)' } as const;
+  expect(linesOf([told])).toEqual([refused]);
 });
 
 test('tells of the load of an older record what it knows', () => {

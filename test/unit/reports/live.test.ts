@@ -12,7 +12,7 @@ test('shows where the run is, its pace, how requests ended, and the faults that 
   expect(plain(liveSecond, 119)).toEqual([
     'before               ▸rush                                       after',
     '━━━━━━━━━━━━━━━━━━━━━┃━━━━━━━!!!!!!!!!!!!!!!!!▸!!!!!!!!!!!!!!!!!!┃─────────────────────────────────────────── 0:32/1:15',
-    'sent 1,498 of 1,512/s · p50 31.2 ms · p99 413 ms · 81 in flight · generator 0.42 ms late',
+    'sent 1,498 of 1,512/s · p50 31.2 ms · p99 413 ms · 81 under way · generator 0.42 ms late',
     'ok 300 · shed 120 · degraded 30 · timeout 3 · limited 1 · ! orders->payment: slowed by 1s ± 200ms',
   ]);
 });
@@ -69,8 +69,34 @@ test('says the same with colour and without', () => {
 
 test('tells a second on one line where there is no cursor, the commonest troubles first', () => {
   expect(liveLine(liveSecond)).toBe(
-    'rush · 0:32/1:15 · sent 1,498 of 1,512/s · p50 31.2 ms · p99 413 ms · 81 in flight · generator 0.42 ms late · shed 120 · degraded 30 · timeout 3 · ! orders->payment: slowed by 1s ± 200ms',
+    'rush · 0:32/1:15 · sent 1,498 of 1,512/s · p50 31.2 ms · p99 413 ms · 81 under way · generator 0.42 ms late · shed 120 · degraded 30 · timeout 3 · … · ! orders->payment: slowed by 1s ± 200ms',
   );
+});
+
+test('does not hint at more troubles than there are', () => {
+  expect(liveLine({ ...liveSecond, outcomes: { ok: 1, shed: 3, timeout: 2, reset: 1 }, faults: [] })).toMatch(
+    /shed 3 · timeout 2 · reset 1$/,
+  );
+});
+
+test('a percentile among those who gave up is at least as long as they waited', () => {
+  const latencyMs = { p50: { ms: 101, isCensored: false }, p99: { ms: 1_000, isCensored: true } };
+  expect(liveLine({ ...liveSecond, latencyMs })).toContain(' · p50 101 ms · p99 ≥ 1 s · ');
+});
+
+test('when all have come it says for how many it waits', () => {
+  const waiting = { ...liveSecond, elapsedMs: 45_000, plannedPerSecond: 0, sentPerSecond: 4, inFlight: 1_030 };
+  expect(plain(waiting, 79)[2]).toBe('waiting for the last 1,030 · p50 31.2 ms · p99 413 ms · generator 0.42 ms late');
+  expect(plain({ ...waiting, elapsedMs: 44_000 }, 79)[2]).toContain('sent 4 of 0/s');
+  expect(plain({ ...waiting, inFlight: 0 }, 79)[2]).toContain('sent 4 of 0/s');
+});
+
+test('a load that gives no sign is told in place of figures that would be those of the rest', () => {
+  const silent = { ...liveSecond, silentMs: 127_900, outcomes: {}, faults: [] };
+  const sentence = 'the load has given no sign for 128 s: does a journey compute without awaiting?';
+  expect(plain(silent, 79)[2]).toBe(sentence);
+  expect(plain(silent, 119)[2]).toBe(sentence);
+  expect(liveLine(silent)).toBe(`rush · 0:32/1:15 · ${sentence}`);
 });
 
 const letters = ['a', 'é', '漢', '字', '😀', '\u0301', '\u001b', '\n', ' '];

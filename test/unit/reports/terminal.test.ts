@@ -14,8 +14,8 @@ test('tells each step and note on a line of its own, with the seconds since the 
   const { terminal, clock, written } = piped();
   terminal.step('backing servers');
   clock.nowMs += 12_340;
-  terminal.note('etcd on port 2379');
-  expect(written()).toBe('   0.0 s  backing servers\n  12.3 s    etcd on port 2379\n');
+  terminal.note('etcd on \u001b[2Jport 2379');
+  expect(written()).toBe('   0.0 s  backing servers\n  12.3 s    etcd on  [2Jport 2379\n');
 });
 
 test('tells a pipe the first second of each phase and every fifth after it', () => {
@@ -23,6 +23,18 @@ test('tells a pipe the first second of each phase and every fifth after it', () 
   for (let second = 0; second < 7; second += 1) terminal.second(at(second, 'before'));
   for (let second = 7; second < 10; second += 1) terminal.second(at(second, 'rush'));
   expect(written().match(/\w+ · 0:\d\d/g)).toEqual(['before · 0:00', 'before · 0:05', 'rush · 0:07']);
+});
+
+test('tells a pipe at once that the load has fallen silent, and that it is back', () => {
+  const { terminal, written } = piped();
+  for (let second = 0; second < 9; second += 1) {
+    terminal.second({ ...at(second), ...(second >= 2 && second < 8 ? { silentMs: second * 1_000 } : {}) });
+  }
+  expect(
+    written()
+      .match(/0:\d\d\/\S+ · (sent|the load)/g)
+      ?.map((line) => line.slice(0, 4) + line.slice(-4)),
+  ).toEqual(['0:00sent', '0:02load', '0:07load', '0:08sent']);
 });
 
 test('tells a pipe everything however long it is, and without control characters', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cutToWidth, displayWidth, withoutControls } from '../../../reports/width.ts';
+import { cutToWidth, displayWidth } from '../../../reports/width.ts';
 
 test.each([
   ['', 0],
@@ -41,8 +41,4 @@ test('a cut text is never wider than was asked for', () => {
       expect(displayWidth(cutToWidth(text, width))).toBeLessThanOrEqual(width);
     }),
   );
-});
-
-test('what would move the cursor becomes a space', () => {
-  expect(withoutControls('a\u001b[2J\r\nb\tc\u2028d')).toBe('a [2J b c d');
 });

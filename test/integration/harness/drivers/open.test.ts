@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -216,6 +217,39 @@ test('phases that are asked for in time follow each other without a gap', async 
     { name: 'one', fromMs: 0, untilMs: 400, planned: 40 },
     { name: 'two', fromMs: 400, untilMs: 800, planned: 40 },
   ]);
+});
+
+test('the machine is watched to the end of a phase, however short, and no moment is counted twice', async () => {
+  await using server = await startServer('answers-at-once');
+  await using driver = await start({ gateways: [server.address] });
+  const played = async (name: string, lastsMs: number) => {
+    await driver.play({ name, stages: [{ lastsMs, fromPerSecond: 100, toPerSecond: 100 }], arrivals: 'uniform' });
+    await driver.drained();
+    const { ground, phases } = await driver.finish();
+    return {
+      seconds: ground.map(({ atMs }) => atMs / 1_000),
+      watchedMs: ground.reduce((sum, { lastsMs = 1_000 }) => sum + lastsMs, 0),
+      loads: ground.map(({ loopUtilization }) => loopUtilization),
+      // For each core a tick a millisecond, but that each takes a little longer.
+      ticks: ground.map(({ hiccups }) => fromBase64(hiccups).totalCount / availableParallelism()),
+      untilMs: phases.at(-1)?.untilMs ?? 0,
+    };
+  };
+  const one = await played('one', 300);
+  expect(one.seconds[0]).toBe(0);
+  // A timer may ring a fraction of a millisecond early.
+  expect(one.watchedMs).toBeGreaterThan(300 - 1);
+  expect(one.ticks.reduce((sum, ticks) => sum + ticks, 0)).toBeGreaterThan(200);
+  expect(Math.min(...one.loads)).toBeGreaterThan(0);
+
+  const two = await played('two', 900);
+  expect(two.seconds).toEqual(two.seconds.map((_, index) => index));
+  expect(two.watchedMs).toBeGreaterThan(two.untilMs - 1);
+  expect(two.watchedMs).toBeGreaterThan(1_000 * (two.seconds.length - 1));
+  for (const ticks of two.ticks.slice(0, -1)) {
+    expect(ticks).toBeGreaterThan(700);
+    expect(ticks).toBeLessThanOrEqual(1_001);
+  }
 });
 
 test('nobody is left behind at the end of a phase, however soon the findings are asked for', async () => {

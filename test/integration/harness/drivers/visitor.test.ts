@@ -1,14 +1,16 @@
+import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { runClock } from '../../../../core/time.ts';
 import { withBusiness } from '../../../../harness/drivers/mall/shopper.ts';
 import { type OpenDriver, type OpenOptions, startOpenDriver } from '../../../../harness/drivers/open.ts';
 import { visitorsOf } from '../../../../harness/drivers/visitor.ts';
-import { fromBase64, histogramOf, outcomesOf, type Recording } from '../../../../harness/recording.ts';
+import { fromBase64, histogramOf, outcomesOf, paceOf, type Recording, reasonsOf } from '../../../../harness/recording.ts';
 import type { Target } from '../../../../harness/target.ts';
 import { startServer } from '../../../support/servers/start.ts';
 
 const scenarios = new URL('../../../support/scenarios/', import.meta.url);
+const shopProto = fileURLToPath(new URL('../../../support/servers/shop.proto', import.meta.url));
 const evenly = { stages: [{ lastsMs: 1_500, fromPerSecond: 100, toPerSecond: 300 }], arrivals: 'uniform' } as const;
 
 test('visitors keep their own cookies, send them back, and take two steps with a thought between', async () => {
@@ -24,7 +26,7 @@ test('visitors keep their own cookies, send them back, and take two steps with a
   expect(histogramOf(recording, { route: 'buy' }).getValueAtPercentile(50)).toBeLessThan(50_000);
 });
 
-test('what two threads do is what one would have done: the same visitors come in the same seconds', async () => {
+test('what two threads do is what one would have done: the same visitors come in the same seconds, and choose the same', async () => {
   const came = async (threads: number) => {
     await using shop = await startServer('knows-its-visitors');
     const { seconds, phases, generator } = await visit('visits-a-shop', { http: `http://${shop.address}` }, { threads });
@@ -46,8 +48,7 @@ test('what two threads do is what one would have done: the same visitors come in
 
 test('calls over gRPC are told apart by their status, and answers are decoded', async () => {
   await using shop = await startServer('answers-grpc-as-asked');
-  const proto = fileURLToPath(new URL('../../../support/servers/shop.proto', import.meta.url));
-  const recording = await visit('calls-a-shop', { grpc: shop.address, proto });
+  const recording = await visit('calls-a-shop', { grpc: shop.address, proto: shopProto });
   expect(outcomesOf(recording, { route: 'place' })).toEqual({ ok: 300 });
   expect(outcomesOf(recording, { route: 'amend' })).toEqual({ failed: 300 });
   // A refusal begins, too: with its status.
@@ -60,6 +61,25 @@ test('a target that nobody listens at refuses everyone, and no journey stumbles 
   expect(outcomesOf(recording)).toEqual({ refused: 600 });
   expect(recording.generator.stumbles).toEqual({ count: 0 });
 });
+
+test.each<[string, () => Target, string, string[]]>([
+  ['HTTP', () => ({ http: 'http://127.0.0.1:1' }), 'visits-a-shop', ['list', 'buy']],
+  ['gRPC', () => ({ grpc: '127.0.0.1:1', proto: shopProto }), 'calls-a-shop', ['place', 'amend']],
+])(
+  'requests that the generator itself has no socket for are dropped, over %s and in every step, and are no errors of the target',
+  async (_, target, scenario, steps) => {
+    await using driver = await start(scenario, target());
+    // What is open stays so, and nothing else can be opened.
+    execFileSync('prlimit', ['--pid', String(driver.pid), '--nofile=1']);
+    await driver.play({ name: 'calm', ...evenly });
+    await driver.drained();
+    const recording = withBusiness(await driver.finish());
+    for (const route of steps) expect(outcomesOf(recording, { route })).toEqual({ dropped: 300 });
+    expect(recording.phases[0]).toMatchObject({ planned: 600, sent: 0, dropped: 600 });
+    expect(paceOf(recording, { fromMs: 0, untilMs: 2_000 })).toMatchObject({ planned: 600, sent: 0, dropped: 600 });
+    expect(reasonsOf(recording, { route: steps[1] ?? '' }).dropped).toContain('EMFILE');
+  },
+);
 
 test('a load that is broken off ends all thoughts, and nobody stumbles', async () => {
   await using shop = await startServer('knows-its-visitors');

@@ -46,6 +46,22 @@ test("a crowd's requests are those of its phase, in its seconds, and all were se
   expect(recording.checkouts.kept).toMatchObject([{ orderId: 'order-1', phase: 'crowd' }]);
 });
 
+test('what this machine had no socket for was not sent, and has no times', () => {
+  const recording = withCrowds(calm, [
+    {
+      ...{ phase: 'crowd', shoppers: 3, checkouts: [] },
+      seconds: [
+        { second: 0, route: 'browse', outcome: 'ok', buckets: buckets(10, 20) },
+        { second: 0, route: 'browse', outcome: 'dropped', buckets: buckets(1, 4) },
+      ],
+    },
+  ]);
+  expect(outcomesOf(recording)).toEqual({ ok: 20, dropped: 4 });
+  const pace = { planned: 24, sent: 20, dropped: 4 };
+  expect([recording.phases[1], paceOf(recording, { fromMs: 0, untilMs: 9_000 })]).toMatchObject([pace, pace]);
+  expect(histogramOf(recording).totalCount).toBe(20);
+});
+
 test('a crowd of a phase that was not played is a mistake', () => {
   expect(() => withCrowds(calm, [{ phase: 'rush', shoppers: 0, seconds: [], checkouts: [] }])).toThrow("the phase 'rush'");
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../../../core/random.ts';
-import { createExemplars } from '../../../../harness/drivers/exemplars.ts';
+import { createExemplars, keptTogether } from '../../../../harness/drivers/exemplars.ts';
 import type { Settled } from '../../../../harness/drivers/visits.ts';
 import type { RequestOutcome } from '../../../../harness/record.ts';
 
@@ -56,4 +56,22 @@ test('each phase and step has exemplars of its own', () => {
     [2, 1, 'slowest', 'trace 7'],
     [2, 1, 'typical', 'trace 7'],
   ]);
+});
+
+test('what several threads kept comes together as one would have kept it', () => {
+  const durations = Array.from({ length: 60 }, (_, number) => (number * 37) % 60);
+  const all = durations.map((ms, number) => request(number, { ms, step: number % 2, outcome: number % 4 < 2 ? 'ok' : 'failed' }));
+  const perThread = [0, 1, 2].map((thread) => offered(all.filter((_, number) => number % 3 === thread)));
+  const together = keptTogether(perThread);
+  const of = (step: number, why: string) => together.filter((each) => each.request.step === step && each.why === why);
+  const slowest = (kept: typeof together) => kept.filter(({ why }) => why === 'slowest').map((each) => each.request.endedMs);
+  expect(slowest(together)).toEqual(slowest(offered(all)));
+  for (const step of [0, 1]) {
+    expect([of(step, 'slowest'), of(step, 'failed'), of(step, 'typical')].map(({ length }) => length)).toEqual([5, 5, 3]);
+    // Every thread has a say.
+    const threadOf = ({ request: { traceId } }: (typeof together)[number]) => Number(traceId.replace('trace ', '')) % 3;
+    expect(of(step, 'failed').map(threadOf)).toEqual([0, 1, 2, 0, 1]);
+    expect(of(step, 'typical').map(threadOf)).toEqual([0, 1, 2]);
+  }
+  expect(keptTogether(perThread.slice(0, 1))).toEqual(perThread[0]);
 });

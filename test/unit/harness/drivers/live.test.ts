@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { createLiveCounts, liveSecond } from '../../../../harness/drivers/live.ts';
 
+const now = { phase: 'rush', atMs: 1_000, timeoutMs: 1_000 };
+
 test('a second counts what happened in it, and the next starts from nothing', () => {
   const live = createLiveCounts();
   for (let index = 1; index <= 100; index++) {
@@ -13,7 +15,7 @@ test('a second counts what happened in it, and the next starts from nothing', ()
   live.ended('browse', 'dropped', 0);
   live.ended('checkout', 'shed', 5_000);
 
-  const { latencyMsP50 = 0, latencyMsP99 = 0, ...counts } = liveSecond({ phase: 'rush', atMs: 1_000 }, [live.take(3)]);
+  const { latencyMs, ...counts } = liveSecond({ ...now, atMs: 1_000 }, [live.take(3)]);
   expect(counts).toEqual({
     phase: 'rush',
     atMs: 1_000,
@@ -24,9 +26,11 @@ test('a second counts what happened in it, and the next starts from nothing', ()
     outcomes: { ok: 100, dropped: 1, shed: 1 },
     routes: { browse: { ended: 101, failed: 1 }, checkout: { ended: 1, failed: 1 } },
   });
-  expect(latencyMsP50).toBeCloseTo(50, -0.5);
-  expect(latencyMsP99).toBeCloseTo(99, -0.5);
-  expect(liveSecond({ phase: 'rush', atMs: 2_000 }, [live.take(0)])).toEqual({
+  expect(latencyMs).toEqual({
+    p50: { ms: expect.closeTo(50, -0.5), isCensored: false },
+    p99: { ms: expect.closeTo(99, -0.5), isCensored: false },
+  });
+  expect(liveSecond({ ...now, atMs: 2_000 }, [live.take(0)])).toEqual({
     phase: 'rush',
     atMs: 2_000,
     inFlight: 0,
@@ -49,6 +53,25 @@ test('the second of several threads is that of one which saw it all', () => {
       counts.ended(index % 2 === 0 ? 'browse' : 'view', index % 10 === 0 ? 'reset' : 'ok', index);
     }
   }
-  const now = { phase: 'rush', atMs: 1_000 };
   expect(liveSecond(now, [one.take(2), other.take(3)])).toEqual(liveSecond(now, [whole.take(5)]));
 });
+
+const served = { ms: 101, isCensored: false };
+const gaveUp = { ms: 1_000, isCensored: true };
+
+test.each([
+  [70, 30, served, gaveUp],
+  [50, 50, served, gaveUp],
+  [49, 51, gaveUp, gaveUp],
+  [99, 1, served, served],
+  [0, 1, gaveUp, gaveUp],
+])(
+  'timeouts are not lost: %d who were served and %d who gave up after a second are one distribution',
+  (servedCount, timedOut, p50, p99) => {
+    const live = createLiveCounts();
+    for (let index = 0; index < servedCount; index++) live.ended('list', 'ok', 101);
+    for (let index = 0; index < timedOut; index++) live.ended('list', 'timeout', 1_004);
+    const { latencyMs } = liveSecond(now, [live.take(0)]);
+    expect(latencyMs).toEqual({ p50: { ...p50, ms: expect.closeTo(p50.ms, -0.5) }, p99: { ...p99, ms: expect.closeTo(p99.ms, -0.5) } });
+  },
+);

@@ -21,6 +21,9 @@ test.each([
   ['ECONNRESET', 'reset'],
   ['EPIPE', 'reset'],
   ['ETIMEDOUT', 'timeout'],
+  ['EMFILE', 'dropped'],
+  ['ENFILE', 'dropped'],
+  ['EADDRNOTAVAIL', 'dropped'],
   ['NOT_HTTP', 'failed'],
   [undefined, 'failed'],
 ])('the error %s is %s', (code, outcome) => {

@@ -6,7 +6,7 @@ import { counter, createLedgerReader, createLedgerWriter, fromHistogram, measure
 import { recordingFrom } from '../../../../harness/drivers/recording-from.ts';
 import { createWindows } from '../../../../harness/drivers/windows.ts';
 import { type RequestOutcome, requestOutcomes } from '../../../../harness/record.ts';
-import { fromBase64, newHistogram, outcomesOf } from '../../../../harness/recording.ts';
+import { fromBase64, newHistogram, outcomesOf, reasonsOf } from '../../../../harness/recording.ts';
 
 const startMs = 1_700_000_000_000;
 const steps = ['list', 'buy'];
@@ -80,12 +80,31 @@ test('requests come together by phase, step and outcome, and by second', () => {
   ]);
 });
 
+test('a request that came back for want of a socket was dropped, at the step that it was, and was never sent', () => {
+  const { totals, seconds, phases, pace } = recorded([
+    [
+      { atMs: 1_600, step: 1, outcome: 'dropped', ms: 3, queueMs: 3, isWritten: false },
+      { atMs: 1_700, step: 1, outcome: 'ok', ms: 3, queueMs: 1, isWritten: true },
+      { atMs: 1_900 },
+    ],
+  ]);
+  const counts = totals.map(({ route, outcome, count }) => [route, outcome, count]).toSorted();
+  expect(counts).toEqual([
+    ['buy', 'dropped', 1],
+    ['buy', 'ok', 1],
+    ['list', 'dropped', 1],
+  ]);
+  expect(timesOf(totals.find(({ route, outcome }) => route === 'buy' && outcome === 'dropped'))).toEqual([[], [], [], []]);
+  expect(seconds.map(({ route, outcome, count }) => [route, outcome, count]).toSorted()).toEqual(counts);
+  for (const kept of [pace[0], phases[1]]) expect(kept).toMatchObject({ planned: 3, sent: 1, dropped: 2 });
+});
+
 const deeds = fc.array(
   fc.oneof(
     fc.record({
       atMs: fc.integer({ min: 0, max: 4_000 }),
       step: fc.constantFrom(0, 1),
-      outcome: fc.constantFrom<RequestOutcome>('ok', 'timeout', 'shed'),
+      outcome: fc.constantFrom<RequestOutcome>('ok', 'timeout', 'shed', 'dropped'),
       ms: fc.integer({ min: 20, max: 9_000 }),
       queueMs: fc.integer({ min: 0, max: 19 }),
       isWritten: fc.boolean(),
@@ -149,6 +168,23 @@ test('peaks, stumbles and exemplars of the threads come together', () => {
   expect(collected).toEqual(['one', undefined, 'other']);
 });
 
+test('of several threads the slowest requests stand first, whoever sent them', () => {
+  const slowest = (traceId: string, ms: number) => ({
+    ...{ phase: 0, why: 'slowest' as const },
+    request: { step: 1, outcome: 'ok' as const, intendedMs: startMs, endedMs: startMs + ms, traceId, spanId: 'def' },
+  });
+  const findings = [
+    { ...quiet, exemplars: [slowest('a', 10), slowest('b', 9)] },
+    { ...quiet, exemplars: [slowest('c', 900), slowest('d', 9.5)] },
+  ];
+  expect(recorded([[]], findings).exemplars.map(({ traceId, durationMs }) => [traceId, durationMs])).toEqual([
+    ['c', 900],
+    ['a', 10],
+    ['d', 9.5],
+    ['b', 9],
+  ]);
+});
+
 test('what the canaries saw stands beside what the machine was up to in the same second; a second without them has none', () => {
   const { writer, reader } = ledger(1, 1);
   writer.record(1, measure.hiccup, 0, 0, 7_000);
@@ -157,12 +193,41 @@ test('what the canaries saw stands beside what the machine was up to in the same
     hiccups: reader.rows(),
     ground: [
       { atMs: 0, loopUtilization: 0.2 },
-      { atMs: 1_000, loopUtilization: 0.4, stealShare: 0.01 },
+      { atMs: 1_000, lastsMs: 900, loopUtilization: 0.4, stealShare: 0.01 },
     ],
   });
   expect(recording.ground.map(({ hiccups, ...second }) => ({ ...second, hiccupsMs: valuesMs(hiccups) }))).toEqual([
     { atMs: 0, loopUtilization: 0.2, hiccupsMs: [] },
-    { atMs: 1_000, loopUtilization: 0.4, stealShare: 0.01, hiccupsMs: [7] },
+    { atMs: 1_000, lastsMs: 900, loopUtilization: 0.4, stealShare: 0.01, hiccupsMs: [7] },
+  ]);
+});
+
+test('why the first failed is told of those it is told of, by phase, step and outcome', () => {
+  const done = { ms: 10, queueMs: 1, isWritten: true };
+  const recording = recorded(
+    [
+      [
+        { atMs: 100, step: 1, outcome: 'failed', ...done },
+        { atMs: 1_600, step: 1, outcome: 'failed', ...done },
+        { atMs: 1_600, step: 0, outcome: 'ok', ...done },
+      ],
+    ],
+    [
+      { ...quiet, reasons: [{ phase: 1, step: 1, outcome: 'failed', atMs: 1_800, first: 'status 502' }] },
+      { ...quiet, reasons: [{ phase: 1, step: 1, outcome: 'failed', atMs: 1_700, first: 'status 500' }] },
+    ],
+  );
+  expect(recording.totals.map(({ phase, route, outcome, firstReason }) => [phase, route, outcome, firstReason])).toEqual(
+    expect.arrayContaining([
+      ['calm', 'buy', 'failed', undefined],
+      ['rush', 'buy', 'failed', 'status 500'],
+      ['rush', 'list', 'ok', undefined],
+    ]),
+  );
+  expect(reasonsOf(recording, { route: 'buy', phase: 'calm' })).toEqual({});
+  expect([reasonsOf(recording, { phase: 'rush', route: 'list' }), reasonsOf(recording, { route: 'buy' })]).toEqual([
+    {},
+    { failed: 'status 500' },
   ]);
 });
 
@@ -170,6 +235,7 @@ const quiet: IoFindings = {
   peakInFlight: 0,
   connections: { open: 0, peak: 0 },
   stumbles: [],
+  reasons: [],
   exemplars: [],
   collected: undefined,
 };

@@ -14,6 +14,14 @@ test('visits that stumble are counted by their phase, each with what the first o
   ]);
 });
 
+test('what was thrown is one line that no terminal obeys, and not longer than one reads', () => {
+  const stumbles = createStumbles();
+  stumbles.add(`no\n\u001b[2Jid ${'x'.repeat(400)}`, 0);
+  const [{ first } = { first: '' }] = stumbles.all();
+  expect(first).toMatch(/^no \[2Jid x+…$/);
+  expect(first).toHaveLength(300);
+});
+
 test('those of several threads add up phase by phase, in the order of the phases', () => {
   const threads = [
     [{ phase: 2, count: 4, first: 'no id' }],

@@ -195,7 +195,89 @@ test.each<[string, (answer: Answer) => boolean, Partial<Reply>, RequestOutcome]>
   expect(target.stumbles).toEqual([]);
 });
 
+test('of a request without a good answer it is told why, and of no other', async () => {
+  const target = lived(async ({ step, number }) => {
+    await step(number < 2 ? 'list' : 'buy', get('/'), { accepts: ({ json }) => (json() as { id: number }).id === 1 });
+  });
+  for (const number of [0, 1, 2, 3]) target.visit({ number, intendedMs: 0 });
+  target.wait(30);
+  await target.answer({ text: '{"id":1}' });
+  await target.answer({ status: 500 });
+  await target.answer({ text: '{"id":2}' });
+  await target.answer({ text: 'sorry' });
+  expect(target.reasons).toEqual([
+    { step: 0, outcome: 'failed', intendedMs: 0, endedMs: 30, why: 'status 500' },
+    { step: 1, outcome: 'wrongAnswer', intendedMs: 0, endedMs: 30, why: 'accepts said no' },
+    {
+      step: 1,
+      outcome: 'wrongAnswer',
+      intendedMs: 0,
+      endedMs: 30,
+      why: expect.stringMatching(/^accepts threw: Cannot read properties of undefined/),
+    },
+  ]);
+});
+
+test('who is asked to accept and answers with a promise has made a mistake, and accepts nothing', async () => {
+  for (const accepts of [async () => true, async () => Promise.reject(new Error('no seat'))] as unknown as ((
+    answer: Answer,
+  ) => boolean)[]) {
+    for (const visit of [
+      async ({ step }: Visitor) => void (await step('list', get('/'), { accepts })),
+      async ({ step }: Visitor) => void step('list', get('/'), { accepts }),
+    ]) {
+      const target = lived(visit);
+      target.visit({ intendedMs: 0 });
+      await target.answer();
+      expect(target.ended).toEqual(['wrongAnswer']);
+      expect(target.stumbles).toEqual(["Expected 'accepts' of 'list' to answer true or false, got a promise"]);
+      expect(target.left()).toBe(1);
+    }
+  }
+});
+
 test.each<[string, (visitor: Visitor) => Promise<void>, string]>([
+  [
+    'asks for what cannot be sent, and awaits it later',
+    async ({ step, think }) => {
+      const asked = step('list', get('no slash'));
+      await think('0s');
+      await asked;
+    },
+    'got no slash',
+  ],
+  ['asks for what cannot be sent, and awaits it never', async ({ step }) => void step('list', get('no slash')), 'got no slash'],
+  ['swallows that it cannot be sent', async ({ step }) => void (await step('list', get('no slash')).catch(() => {})), 'got no slash'],
+  [
+    'asks for nothing',
+    async ({ step }) => void (await step('list', undefined as never)),
+    "Expected step 'list' to have a request such as get('/products'), got nothing",
+  ],
+  [
+    'misspells an option of a step',
+    async ({ step }) => void (await step('list', get('/'), { accept: () => false } as never)),
+    "Expected the options of 'list' to have 'accepts' only, got 'accept'",
+  ],
+  [
+    'misspells an option beside a right one, and swallows it',
+    async ({ step }) => void (await step('list', get('/'), { accepts: () => true, timeout: '1s' } as never).catch(() => {})),
+    "Expected the options of 'list' to have 'accepts' only, got 'timeout'",
+  ],
+  [
+    'accepts by what is no function',
+    async ({ step }) => void (await step('list', get('/'), { accepts: 'yes' as never })),
+    "Expected 'accepts' of 'list' to be a function, got 'yes'",
+  ],
+  [
+    'has a function for options',
+    async ({ step }) => void (await step('list', get('/'), (() => true) as never)),
+    "Expected the options of 'list' to be an object, got a function",
+  ],
+  [
+    'thinks backwards',
+    async ({ think }) => void (await think('3s', '1s')),
+    "Expected the second time of think not to be below the first, got '3s' and '1s'",
+  ],
   ['throws later', async ({ step }) => void JSON.parse((await step('list', get('/'))).text), 'is not valid JSON'],
   [
     'throws at once',
@@ -254,6 +336,93 @@ test('a step beside a thought starts when it is sent, not when the thought is ov
   expect(target.ofMeasure('response')).toEqual([90]);
 });
 
+test('a step beside a thought that is awaited after it is counted from its plan, and the next one from the end of the thought', async () => {
+  const target = lived(async ({ step, think }) => {
+    const pace = think('1s');
+    await step('list', get('/'));
+    await pace;
+    await step('buy', get('/'));
+  });
+  // The generator is late.
+  target.wait(400);
+  target.visit({ intendedMs: 0 });
+  await target.answer({ writtenMs: 400, endedMs: 420 });
+  expect([target.ofMeasure('lag'), target.ofMeasure('response')]).toEqual([[400], [420]]);
+  // And once more.
+  await target.sleep(599);
+  target.wait(31);
+  await target.sleep(1);
+  await target.answer({ writtenMs: 1_031, endedMs: 1_041 });
+  expect([target.ofMeasure('lag'), target.ofMeasure('response')]).toEqual([
+    [400, 30],
+    [420, 40],
+  ]);
+});
+
+test('a step that waited for an answer longer than for a thought beside it has no plan to be late for', async () => {
+  const target = lived(async ({ step, think }) => {
+    await Promise.all([think('10ms'), step('list', get('/'))]);
+    await step('buy', get('/'));
+  });
+  target.visit({ intendedMs: 0 });
+  await target.sleep(10);
+  target.wait(90);
+  await target.answer({ writtenMs: 0, endedMs: 80 });
+  await target.answer({ writtenMs: 100, endedMs: 110 });
+  expect(target.ofMeasure('lag')).toEqual([0]);
+  expect(target.of('buy')[0]).toMatchObject({ measure: 'response', window: 80, ms: 30 });
+});
+
+test.each<[string, (visitor: Visitor, swallow: (thrown: unknown) => void) => Promise<void>, number]>([
+  ['waits for what never comes', async () => new Promise(() => {}), 0],
+  ['swallows it again and again', ({ step }, swallow) => forEver(() => step('list', get('/')).catch(swallow)), 1],
+  ['swallows it thinking', ({ think }, swallow) => forEver(() => think('1ms').catch(swallow)), 0],
+  ['never settles after its answer', async ({ step }) => void (await Promise.all([step('list', get('/')), new Promise(() => {})])), 1],
+])('who %s has left a load that was broken off as soon as all requests are answered', async (_, visit, asked) => {
+  const swallowed: unknown[] = [];
+  const target = lived((visitor) => visit(visitor, (thrown) => void swallowed.push(thrown)));
+  target.visit({ intendedMs: 0 });
+  target.halt();
+  await target.sleep(0);
+  expect([target.asked(), target.left()]).toEqual([asked, 1 - asked]);
+  await target.answer();
+  await target.sleep(100);
+  expect([target.asked(), target.left(), target.stumbles]).toEqual([asked, 1, []]);
+  // The thought that was broken off, and the first one after it.
+  expect(swallowed.length).toBeLessThanOrEqual(2);
+});
+
+test('of a load that is broken off a journey hears once, and may tidy up; then it waits for ever', async () => {
+  const heard: string[] = [];
+  const target = lived(async ({ step, think }) => {
+    await step('list', get('/'));
+    try {
+      await step('buy', get('/'));
+    } finally {
+      heard.push('finally');
+      await think('1ms');
+      heard.push('never');
+    }
+  });
+  target.visit({ intendedMs: 0 });
+  target.halt();
+  await target.answer();
+  await target.sleep(100);
+  expect([heard, target.left(), target.asked()]).toEqual([['finally'], 1, 1]);
+});
+
+test('a mistake that was made before the load was broken off is told', async () => {
+  const target = lived(async ({ step }) => {
+    step('list', get('/'));
+    throw new Error('no seat');
+  });
+  target.visit({ intendedMs: 0 });
+  await target.sleep(0);
+  target.halt();
+  await target.answer();
+  expect([target.left(), target.stumbles]).toEqual([1, ['no seat']]);
+});
+
 test('a load that is broken off ends every thought, and nobody stumbles', async () => {
   const target = lived(async ({ step, think, signal }) => {
     await step('list', get('/'));
@@ -296,7 +465,9 @@ test('whatever visitors do, each request that was sent is recorded once, and eve
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.array(fc.constantFrom(...Object.keys(deeds)), { maxLength: 6 }), { maxLength: 8 }),
-      fc.infiniteStream(fc.constantFrom<Partial<Reply>>({}, { kind: 'timedOut' }, { kind: 'broken', writtenMs: Number.NaN })),
+      fc.infiniteStream(
+        fc.constantFrom<Partial<Reply>>({}, { kind: 'timedOut' }, { kind: 'broken', message: 'gone', writtenMs: Number.NaN }),
+      ),
       async (plans, replies) => {
         const target = lived(async (visitor) => {
           for (const deed of plans[visitor.number] ?? []) await deeds[deed]?.(visitor);
@@ -312,11 +483,16 @@ test('whatever visitors do, each request that was sent is recorded once, and eve
         const asked = target.asked();
         expect([planned, sent, watchedPlanned, watchedSent, target.ended.length]).toEqual([asked, asked, asked, asked, asked]);
         for (const measure of ['response', 'queue']) expect(target.ofMeasure(measure).length).toBe(asked);
-        expect(target.stumbles.length).toBe(plans.filter((plan) => plan.includes('mistake')).length);
+        expect(target.stumbles.length).toBe(plans.filter((plan) => plan.includes('mistake') || plan.includes('unsendable')).length);
       },
     ),
   );
 });
+
+/** As journeys do that take an error for the target's. Not really for ever: a loop that never rests would hold up the test. */
+async function forEver(deed: () => Promise<unknown>): Promise<void> {
+  for (let turn = 0; turn < 100; turn++) await deed();
+}
 
 const wholesome = async ({ step }: Visitor) => void (await step('list', get('/')));
 type Noted = { window: number; measure: string; step: string; outcome: RequestOutcome; ms: number };
@@ -330,6 +506,7 @@ function lived(visit: (visitor: Visitor) => Promise<void>, { traced = false } = 
   const ended: RequestOutcome[] = [];
   const stumbles: string[] = [];
   const settled: Settled[] = [];
+  const reasons: (Omit<Settled, 'traceId' | 'spanId'> & { why: string | undefined })[] = [];
   const traces: (string | undefined)[] = [];
   const waiting: ((reply: Reply) => void)[] = [];
   const measures = Object.entries(measure);
@@ -371,6 +548,7 @@ function lived(visit: (visitor: Visitor) => Promise<void>, { traced = false } = 
       sent: () => void counted.watchedSent++,
       ended: (_step, outcome) => void ended.push(outcome),
       settled: (request) => void settled.push(request),
+      failed: (request, why) => void reasons.push({ ...request, why: why() }),
       stumbled: (message) => void stumbles.push(message),
     },
     windowOf: Math.floor,
@@ -390,6 +568,7 @@ function lived(visit: (visitor: Visitor) => Promise<void>, { traced = false } = 
     ended,
     stumbles,
     settled,
+    reasons,
     traces,
     visit: ({ number = 0, phase = 0, intendedMs }: { number?: number; phase?: number; intendedMs: number }) =>
       visits({ number, phase, intendedMs }, () => void left++),
@@ -414,8 +593,8 @@ function lived(visit: (visitor: Visitor) => Promise<void>, { traced = false } = 
     },
     halt: () => halting.abort(new Error('The load has been broken off')),
     asked: () => asked,
-    /** Of the end of the load. */
-    listeners: () => getEventListeners(halting.signal, 'abort').length,
+    /** Thoughts that listen for the end of the load, besides the one who tells all visits. */
+    listeners: () => getEventListeners(halting.signal, 'abort').length - 1,
     left: () => left,
     waiting: () => waiting.length,
     of: (step: string) => noted.filter((row) => row.step === step),

@@ -68,6 +68,73 @@ test('a phase of less than a second has the machine of the second it lies in', (
   expect(near(ground(seen, 'rush').hiccupMsP999, 7)).toBe(true);
 });
 
+test.each([
+  ['that were answered at once', 20, 1, { loopUtilization: 0.1, stealShare: 0 }],
+  ['that were answered later', 1_600, 80, { loopUtilization: 0.9, stealShare: 0.25 }],
+])('a phase with requests %s is watched until the last answer', (_, longestMs, lateMs, shares) => {
+  const seen = evidence({
+    phases: [aPhase('calm', 0, 1_990), aPhase('rush', 1_990, 5_000)],
+    hiccupsMs: [1, 1, 1, 80, 200],
+    loops: [0.1, 0.1, 0.1, 0.9, 1],
+    stealShares: [0, 0, 0, 1, 1],
+    outcomes: [['ok', 10]],
+    responseMs: longestMs,
+  });
+  // The plan of those who came later, and how many of them were dropped, is no matter of the phase.
+  seen.recording.pace = [
+    { phase: 'calm', atMs: 0, planned: 10, sent: 10, dropped: 0, lag: histogram(1) },
+    { phase: 'calm', atMs: 1_000, planned: 10, sent: 10, dropped: 0, lag: histogram(1) },
+    { phase: 'rush', atMs: 3_000, planned: 10, sent: 7, dropped: 3, lag: histogram(80) },
+    { phase: 'rush', atMs: 4_000, planned: 10, sent: 10, dropped: 0, lag: histogram(200) },
+  ];
+  const calm = ground(seen, 'calm');
+  expect(calm).toMatchObject({ ...shares, planned: 20, dropped: 0 });
+  expect([near(calm.hiccupMsP999, lateMs), near(calm.lagMsP99, lateMs)]).toEqual([true, true]);
+});
+
+test('the last answer is waited for no longer than the time limit and two seconds', () => {
+  const loops = [0, 0, 0, 0, 0, 0, 0, 0.3, 0.9];
+  const seen = evidence({ phases: [aPhase('calm', 0, 1_000)], loops, outcomes: [['timeout', 1]], responseMs: 30_000 });
+  expect(ground(seen).loopUtilization).toBe(0.3);
+});
+
+test('a fault of the next phase puts nothing in doubt while the last answers come', () => {
+  const seen = evidence({
+    phases: [aPhase('calm', 0, 2_000), aPhase('rush', 2_000, 4_000)],
+    hiccupsMs: [1, 1, 80, 1],
+    loops: [0.1, 0.1, 0.9, 0.2],
+    outcomes: [['ok', 10]],
+    responseMs: 1_500,
+    faults: [played(slow('orders->payment', { by: '1s' }), { fromMs: 2_000, untilMs: 2_900 })],
+  });
+  expect(ground(seen, 'calm').loopUtilization).toBe(0.2);
+  expect(near(ground(seen, 'calm').hiccupMsP999, 1)).toBe(true);
+});
+
+test('what comes after a fault that lasted to the end of its phase is its aftermath, and puts nothing in doubt', () => {
+  const seen = evidence({
+    phases: [aPhase('rush', 0, 2_000), aPhase('after', 2_000, 4_000)],
+    hiccupsMs: [1, 1, 80, 1],
+    loops: [0.1, 0.1, 0.9, 0.2],
+    outcomes: [['ok', 10]],
+    responseMs: 1_500,
+    faults: [played(slow('orders->payment', { by: '1s' }), { fromMs: 500, untilMs: 2_000 })],
+  });
+  expect(ground(seen, 'rush')).toMatchObject({ loopUtilization: 0, hiccupMsP999: 0 });
+  expect(ground(seen, 'after').loopUtilization).toBe(0.9);
+});
+
+test('a part of a second weighs as much as it lasts, and too short a part says nothing of a loop', () => {
+  const seen = evidence({ phases: [aPhase('calm', 0, 1_900)], loops: [0.1, 0.95], stealShares: [0, 0.38] });
+  const withLast = (lastsMs: number) => {
+    const [first, last] = seen.recording.ground;
+    if (first === undefined || last === undefined) throw new Error('Expected two seconds');
+    return ground({ ...seen, recording: { ...seen.recording, ground: [first, { ...last, lastsMs }] } });
+  };
+  expect(withLast(900)).toMatchObject({ loopUtilization: 0.95, stealShare: expect.closeTo(0.18, 9) });
+  expect(withLast(5)).toMatchObject({ loopUtilization: 0.1, stealShare: expect.closeTo(0.00189, 5) });
+});
+
 test('a system that does not tell of its CPU time takes none; a run without a second of it doubts nothing', () => {
   expect(ground(evidence({ phases: [aPhase('calm', 0, 2_000)], loops: [0.1, 0.2] }))).toMatchObject({ stealShare: 0, throttledShare: 0 });
   const nothing = ground(evidence({ phases: [aPhase('calm', 0, 2_000, { intended: 0, shoppers: 0 })] }));
@@ -167,6 +234,7 @@ function evidence({
   stealShares = [],
   faults = [],
   outcomes = [],
+  responseMs = 1,
   gateways = [],
   deaths = [],
 }: {
@@ -178,6 +246,8 @@ function evidence({
   stealShares?: readonly number[];
   faults?: readonly PlayedFault[];
   outcomes?: readonly [RequestOutcome, number][];
+  /** Of each of them. */
+  responseMs?: number;
   /** What each of them counted; undefined where it was not read. */
   gateways?: readonly (number | undefined)[];
   deaths?: readonly string[];
@@ -202,7 +272,7 @@ function evidence({
       phases: phases.map((phase, index) => (index === 0 ? { ...phase, planned: total, sent: total } : phase)),
       totals: outcomes.map(([outcome, count]) => ({
         ...{ phase: 'calm', route: 'browse', outcome, count },
-        ...{ histogram: histogram(1), service: histogram(1), firstByte: histogram(1), queue: histogram(1) },
+        ...{ histogram: histogram(responseMs), service: histogram(1), firstByte: histogram(1), queue: histogram(1) },
       })),
       seconds: [],
       pace: Array.from({ length: seconds }, (_, second) => {

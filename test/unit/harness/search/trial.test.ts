@@ -18,6 +18,15 @@ test('meets a target that all of its seconds are far below', () => {
   expect(judged).toMatchObject({ failedShare: 0, latencyMs: { route: 'checkout', p50: expect.closeTo(100, -1) } });
 });
 
+test('tells the percentile that was asked for, from where it was asked for', () => {
+  const seconds = secondsOf({ usualMs: 100 }).map((second, index) => (index < 2 ? { ...second, ms: second.ms.map(() => 900) } : second));
+  const late = [errors('checkout').below('1%'), latency('checkout').p95.below('250ms', { from: '2s' })];
+  const { verdicts } = judgeTrial({ name: 'trial', seen: seenOf(seconds), within: late, seed: 1 });
+  expect(verdicts.map(({ percentile }) => percentile)).toEqual([undefined, { quantile: 0.95, ms: expect.closeTo(109, -1) }]);
+  const nobody = judgeTrial({ name: 'trial', seen: seenOf(seconds.map((second) => ({ ...second, ms: [] }))), within: late, seed: 1 });
+  expect(nobody.verdicts.map(({ percentile }) => percentile)).toEqual([undefined, undefined]);
+});
+
 test('misses a target that all of its seconds are far beyond', () => {
   const judged = judgeTrial({ name: 'trial', seen: seenOf(secondsOf({ usualMs: 600 })), within, seed: 1 });
   expect(judged.outcome).toBe('missed');
@@ -65,6 +74,14 @@ describe.each<[string, Partial<Ground>]>([
   });
 });
 
+test('is unknown where a generator that was very late may have made the timeouts itself', () => {
+  const seconds = secondsOf({ usualMs: 50 }).map((second) => ({ ...second, gaveUp: 10 }));
+  const judged = (ground: Partial<Ground>) =>
+    judgeTrial({ name: 'trial', seen: seenOf(seconds, ground), within: within.slice(1), seed: 1 }).outcome;
+  expect(judged({})).toBe('missed');
+  expect(judged({ lagMsP99: 900 })).toBe('unknown');
+});
+
 describe('is unknown, whatever the figures say,', () => {
   test.each<[string, Partial<Ground>]>([
     ['when the generator left requests out', { dropped: 5 }],
@@ -93,6 +110,37 @@ test('the same trial and seed are judged the same', () => {
   const seconds = secondsOf({ usualMs: 170 });
   const judged = () => judgeTrial({ name: 'trial', seen: seenOf(seconds), within, seed: 7 });
   expect(judged()).toEqual(judged());
+});
+
+test('a trial and a seed give the shares and intervals that adding up every time of each draw gives', () => {
+  const random = seededRandom(11);
+  const seconds = Array.from({ length: 30 }, (_, index) => ({
+    ms: Array.from({ length: 60 }, () => 20 + 400 * random() ** 3),
+    shed: index % 7 === 0 ? 2 : 0,
+    gaveUp: index % 5 === 0 ? 1 : 0,
+  }));
+  const limits = [
+    latency('checkout').p95.below('368ms'),
+    latency('checkout').p50.below('50ms', { from: '4s' }),
+    errors('checkout').below('1%'),
+  ];
+  const { verdicts } = judgeTrial({ name: 'trial', seen: seenOf(seconds, { lagMsP99: 6 }), within: limits, seed: 4 });
+  // As a histogram for each draw has it, into which every time of its seconds is recorded.
+  expect(verdicts.map(({ outcome, metShare, intervalMs }) => ({ outcome, metShare, intervalMs }))).toEqual([
+    { outcome: 'undecided', metShare: 0.776, intervalMs: { from: 357.3755, to: 373.7595 } },
+    { outcome: 'missed', metShare: 0, intervalMs: { from: 60.5435, to: 77.0555 } },
+    { outcome: 'undecided', metShare: 0.737, intervalMs: undefined },
+  ]);
+});
+
+test('a minute of 1,000 requests a second is judged before anybody waits for it', () => {
+  const random = seededRandom(2);
+  const seconds = Array.from({ length: 60 }, () => ({ ms: Array.from({ length: 1_000 }, () => 0.5 + 200 * random() ** 3), shed: 0 }));
+  const before = process.cpuUsage();
+  judgeTrial({ name: 'trial', seen: seenOf(seconds, { lagMsP99: 30 }), within, seed: 1 });
+  const { user } = process.cpuUsage(before);
+  // It takes tens of milliseconds; a histogram for each of the thousand trials would take 20 s.
+  expect(user / 1_000).toBeLessThan(2_000);
 });
 
 test('the interval holds the true percentile in 19 of 20 trials, as far as so few seconds can tell', () => {
@@ -130,7 +178,7 @@ test('what asks for more than requests is not asked of a trial', () => {
   ).toThrow();
 });
 
-type Second = { ms: number[]; shed: number };
+type Second = { ms: number[]; shed: number; gaveUp?: number };
 
 /** Ten seconds of 100 requests, in which times scatter a little. */
 function secondsOf({ usualMs }: { usualMs: number }): Second[] {
@@ -148,8 +196,16 @@ function seenOf(seconds: readonly Second[], ground: Partial<Ground> = {}): Obser
     const served = newHistogram();
     for (const { ms } of chosen) for (const each of ms) served.recordValue(Math.round(each * 1_000));
     const shed = chosen.reduce((sum, second) => sum + second.shed, 0);
-    const byOutcome: Partial<Record<RequestOutcome, number>> = { ok: served.totalCount, ...(shed === 0 ? {} : { shed }) };
-    return { count: served.totalCount + shed, byOutcome, served, awaited: served, timeoutMs: 5_000 };
+    const timeout = chosen.reduce((sum, { gaveUp = 0 }) => sum + gaveUp, 0);
+    const awaited = newHistogram();
+    awaited.add(served);
+    if (timeout > 0) awaited.recordValueWithCount(5_000_000, timeout);
+    const byOutcome: Partial<Record<RequestOutcome, number>> = {
+      ok: served.totalCount,
+      ...(shed === 0 ? {} : { shed }),
+      ...(timeout === 0 ? {} : { timeout }),
+    };
+    return { count: awaited.totalCount + shed, byOutcome, served, awaited, timeoutMs: 5_000 };
   };
   const calm: Ground = {
     ...{ intended: 100, arrived: 100, planned: 1_000, dropped: 0, lagMsP99: 0.4, hiccupMsP999: 0.5 },

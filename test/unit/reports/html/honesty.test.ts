@@ -53,12 +53,17 @@ test.each<[string, RunRecord, RegExp]>([
   [
     'requests that were not sent',
     withGenerator({ dropped: 22 }, calm),
-    /^How 22 of 3,000 requests would have gone: too many were in flight/,
+    /^How 22 of 3,000 requests would have gone: too many were in flight, or this machine had no socket left/,
   ],
   [
     'journeys that threw, with the first message',
     withGenerator({ stumbles: { count: 3, first: 'no <b>seat</b> left' } }, calm),
     /^How 3 visits .*threw, first: no &lt;b&gt;seat/,
+  ],
+  [
+    'a single journey that threw',
+    withGenerator({ stumbles: { count: 1, first: 'no seat' } }, calm),
+    /^How 1 visit would have gone on: .*threw, first: no seat/,
   ],
   [
     'the phase in which the first of them threw',
@@ -84,6 +89,12 @@ test.each<[string, RunRecord, RegExp]>([
 ])('names among what it cannot tell %s', (_name, of, limit) => {
   expect(limitsOf(of)).toHaveLength(1);
   expect(limitsOf(of)[0]).toMatch(limit);
+});
+
+test('tells what was changed of the mall and what died in it only where there is one', () => {
+  const ofMall = ['processes that died', 'tuned', 'switched off'];
+  expect(Object.keys(factsOf(record))).toEqual(expect.arrayContaining(ofMall));
+  for (const name of ofMall) expect(Object.keys(factsOf(targetRecord()))).not.toContain(name);
 });
 
 test('has no table of spans where there are none', () => {

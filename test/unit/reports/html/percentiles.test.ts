@@ -6,14 +6,31 @@ import { sampleRecord } from '../../../support/records/sample.ts';
 
 const record = sampleRecord();
 
-test('tells response, service, first byte, queue and lag of a route and phase in one row', () => {
+test('tells response, service, first byte and queue of a route and phase in one row', () => {
   const rows = [row('ok', { responseMs: 12, serviceMs: 10, firstByteMs: 6, queueMs: 1.5, count: 1_000 })];
-  const ground = [point(0, 0.4), point(29_000, 0.6), point(30_000, 80)];
-  expect(cellsOf({ ...record, requests: rows, ground }, 'before')).toEqual([
+  expect(cellsOf({ ...record, requests: rows }, 'before')).toEqual([
     ...['1,000', '100%', '12 ms', '12 ms', '12 ms', '12 ms', '12 ms', '12 ms'],
-    ...['10 ms', '10 ms', '6 ms', '6 ms', '1.5 ms', '0.6 ms', 'ok 1,000'],
+    ...['10 ms', '10 ms', '6 ms', '6 ms', '1.5 ms', 'ok 1,000'],
   ]);
+});
+
+test('tells the lag of each phase once, whatever the route: that of its worst second', () => {
+  const ground = [point(0, 0.4), point(29_000, 0.6), point(30_000, 80)];
+  expect(textOf({ ...record, ground })).toContain('p99 of its worst second: before 0.6 ms · rush 80 ms.');
   expect(textOf(record)).toContain('own fault (p99 of the run 1.87 ms)');
+});
+
+test('tells why the first request of an outcome ended so, beside its count and beside its times', () => {
+  const rows = [
+    row('ok', { responseMs: 12, count: 3 }),
+    { ...row('failed', { responseMs: 3, count: 5 }), firstReason: 'expected <b>one</b> host' },
+    { ...row('limited', { responseMs: 3, count: 2 }), firstReason: 'status 429' },
+  ];
+  expect(cellsOf({ ...record, requests: rows }, 'before').at(-1)).toBe(
+    'ok 3 · limited 2 · failed 5first failed: expected &lt;b&gt;one&lt;/b&gt; host',
+  );
+  expect(textOf({ ...record, requests: rows })).toMatch(/browse, before, limited 2 .* – status 429 /);
+  expect(textOf(record)).not.toContain('first reason');
 });
 
 test('says of a percentile among the given up that it is at least the limit, and of one below what it is', () => {
@@ -35,7 +52,8 @@ test('reads a record from before there were service times, lag by the second, an
   const rows = [row('ok', { responseMs: 12, count: 10 }), row('timeout', { responseMs: 1_020, count: 10 })];
   const cells = cellsOf({ ...older, generator, requests: rows }, 'before');
   expect(cells.slice(2, 4)).toEqual(['12 ms', '≥ 1.02 s']);
-  expect(cells.slice(8, 14)).toEqual(['–of ok', '–', '–', '–', '–', '–']);
+  expect(cells.slice(8, 13)).toEqual(['–of ok', '–', '–', '–', '–']);
+  expect(textOf({ ...older, generator, requests: rows })).not.toContain('worst second');
 });
 
 test('tells the first byte of those whose service it tells, and nothing where no byte came', () => {
@@ -52,7 +70,8 @@ test('says of a first byte that came to a visitor who gave up later when it came
 
 test('has as many cells in every row of a table as its head has columns', () => {
   const older = record.requests.map(({ firstByteMs: _, ...rest }) => rest);
-  for (const requests of [record.requests, older]) {
+  const reasoned = record.requests.map((row, index) => (index === 0 ? { ...row, firstReason: 'status 500' } : row));
+  for (const requests of [record.requests, older, reasoned]) {
     const { markup = '' } = percentilesSection({ ...record, requests }) ?? {};
     for (const [table] of markup.matchAll(/<table.*?<\/table>/gs)) {
       const widths = [...table.matchAll(/<tr.*?<\/tr>/gs)].map(([line]) =>
