@@ -22,7 +22,8 @@ type Options = {
 export async function startMariadb({ program, port, folder, cacheFolder, logFile, layer, signal }: Options): Promise<void> {
   const template = await templateOf({ program, cacheFolder, logFile, layer, signal });
   const data = join(folder, 'mariadb');
-  await cp(template, data, { recursive: true });
+  // A cache may lie behind a link, and what is written must not end up there.
+  await cp(template, data, { recursive: true, dereference: true });
   const server = await layer.start({
     name: 'MariaDB',
     command: program.server,
