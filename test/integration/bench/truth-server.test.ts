@@ -231,6 +231,6 @@ test('a whole run has one result for each contestant and script, with what it re
   const [own, refused, failed] = results ?? [];
   expect(own).toMatchObject({ failed: [], rows: own?.valid === 0 ? [] : [{ name: 'answered', said: { median: 60 } }] });
   expect(refused).toMatchObject({ refused: 'is tired', valid: 0 });
-  expect(failed).toMatchObject({ failed: ['broke down'], valid: 0 });
+  expect(failed).toMatchObject({ failed: ['broke down', 'broke down'], valid: 0 });
   expect(lines).toHaveLength(4);
 });
