@@ -10,21 +10,13 @@ import { type Evidence, epochToTimeline, impactsIn, routeImpactsIn, sheddingOf, 
 import { idlePlaces } from './observe/idle.ts';
 import { recordOf } from './observe/traces.ts';
 import type { Plan } from './plan.ts';
-import {
-  type FaultRecord,
-  type GroundPoint,
-  type Outcome,
-  type RequestRow,
-  type RunRecord,
-  requestOutcomes,
-  servedOutcomes,
-  type TimelinePoint,
-} from './record.ts';
-import { fromBase64, histogramOf, paceOf, percentilesOf, type Recording } from './recording.ts';
+import { type FaultRecord, type GroundPoint, type Outcome, type RequestRow, type RunRecord, servedOutcomes } from './record.ts';
+import { fromBase64, paceOf, percentilesOf, type Recording } from './recording.ts';
 import { isOfMall } from './scenario.ts';
 import type { Step } from './steps.ts';
 import { addressOf, protosOf, type Target } from './target.ts';
 import type { Played } from './timeline.ts';
+import { timelinePoints } from './timeline-points.ts';
 import { sentenceOf as limitsSentence } from './visitor-limits.ts';
 
 /** Everything a run saw and concluded, as the one document that reports are told from. */
@@ -179,35 +171,6 @@ function requestRows({ totals }: Recording): RequestRow[] {
         ...(firstReason === undefined ? {} : { firstReason }),
       };
     });
-}
-
-function timelinePoints(recording: Recording): TimelinePoint[] {
-  const routesAt = new Map<string, { atMs: number; route: string }>();
-  for (const { atMs, route } of recording.seconds) routesAt.set(`${atMs} ${route}`, { atMs, route });
-  const points = [...routesAt.values()].sort((a, b) => a.atMs - b.atMs || a.route.localeCompare(b.route));
-  return points.map(({ atMs, route }) => {
-    const rows = recording.seconds.filter((row) => row.atMs === atMs && row.route === route);
-    const outcomes: TimelinePoint['outcomes'] = {};
-    for (const outcome of requestOutcomes) {
-      const count = rows.filter((row) => row.outcome === outcome).reduce((sum, row) => sum + row.count, 0);
-      if (count > 0) outcomes[outcome] = count;
-    }
-    const served = histogramOf(recording, {
-      fromMs: atMs,
-      untilMs: atMs + 1,
-      outcomes: servedOutcomes,
-      route,
-    });
-    const latencyMs = percentilesOf(served);
-    const planned = Object.values(outcomes).reduce((sum, count) => sum + count, 0);
-    return {
-      atMs,
-      route,
-      planned,
-      outcomes,
-      ...(latencyMs === undefined ? {} : { latencyMs: { p50: latencyMs.p50, p95: latencyMs.p95, p99: latencyMs.p99 } }),
-    };
-  });
 }
 
 function breakerSeries(evidence: Evidence): RunRecord['breakers'] {
